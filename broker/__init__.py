@@ -1,0 +1,1 @@
+"""The program: a Kafka-compatible broker on the libraries `protocol`, `wal` and `raft`."""
