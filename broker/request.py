@@ -1,7 +1,8 @@
-"""Who asks, and what: the part of a request that is not its message."""
+"""Who asks, what, and the answer that is still owed: the part of a request that is not its message."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -16,3 +17,39 @@ class RequestContext:
     client_host: str
     listener_name: str
     principal: str = "User:ANONYMOUS"
+
+
+class CloseConnection(Exception):
+    """Raised by a handler whose only honest answer is to hang up (a failed acks=0 produce, say)."""
+
+
+class Deferred:
+    """An answer that comes later, without a future, a task or a turn of the loop: the produce path makes one a request.
+
+    A handler returns it; whoever completes the work calls `resolve` once, on the loop's thread.
+    """
+
+    __slots__ = ("_deliver", "_response", "resolved")
+
+    def __init__(self) -> None:
+        self._deliver: Callable[[object], None] | None = None
+        self._response: object = None
+        self.resolved = False
+
+    def resolve(self, response: object) -> None:
+        """Deliver `response`: a message, or None where the client expects no answer (acks=0)."""
+        assert not self.resolved, "an answer was given twice"
+        self.resolved = True
+        if self._deliver is None:
+            self._response = response
+        else:
+            self._deliver(response)
+
+    def abandon(self) -> None:
+        """The client is gone: a Deferred that holds timers or registrations lets go of them."""
+
+    def deliver_to(self, deliver: Callable[[object], None]) -> None:
+        if self.resolved:
+            deliver(self._response)
+        else:
+            self._deliver = deliver

@@ -1,0 +1,163 @@
+"""The committer: one thread that makes what was appended durable, and the loop's waiters that it resumes.
+
+Group commit has no timer: entries gather while the previous sync runs, and the next commit takes them all. The loop's
+thread enqueues, the committer's thread writes and syncs, and one `call_soon_threadsafe` a commit brings the news back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from wal import Buffer, Journal, StorageError
+
+logger = logging.getLogger(__name__)
+
+OnDurable = Callable[[], None]
+
+
+class Durability(Protocol):
+    """What a partition needs of the journal; the choice `flush=` picks the implementation."""
+
+    def append(self, kind: int, parts: Sequence[Buffer], on_durable: OnDurable) -> None:
+        """Put an entry into the journal; `on_durable` runs on the loop when it may be acknowledged."""
+        ...
+
+    def wake(self) -> None:
+        """All appends of this turn are in: begin a commit as soon as the previous one is done."""
+        ...
+
+
+class Committer:
+    """`flush=commit`: an entry may be acknowledged after the group commit that holds it.
+
+    A storage failure is final: the waiters are dropped unresolved after `on_failure` was told, which stops the node's
+    acknowledgements; fsync errors are never retried as if nothing had happened.
+    """
+
+    def __init__(
+        self, journal: Journal, *, loop: asyncio.AbstractEventLoop, on_failure: Callable[[StorageError], None]
+    ) -> None:
+        self._journal = journal
+        self._loop = loop
+        self._on_failure = on_failure
+        self._waiting: deque[tuple[int, OnDurable]] = deque()
+        self._work = threading.Event()
+        self._stopping = False
+        self._failed = False
+        self._thread = threading.Thread(target=self._run, name="journal-committer", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Commit what is left, then end the thread. Called after the last append; blocks for one sync."""
+        self._stopping = True
+        self._work.set()
+        self._thread.join()
+        self._resume(self._journal.durable_sequence)
+
+    # --- the loop's thread -------------------------------------------------------------------------------------
+
+    def append(self, kind: int, parts: Sequence[Buffer], on_durable: OnDurable) -> None:
+        self._waiting.append((self._journal.enqueue(kind, parts), on_durable))
+
+    def wake(self) -> None:
+        self._work.set()
+
+    @property
+    def last_sequence(self) -> int:
+        """The newest entry's sequence: a checkpoint that starts now covers everything up to it."""
+        return self._waiting[-1][0] if self._waiting else self._journal.durable_sequence
+
+    def _resume(self, durable_sequence: int) -> None:
+        waiting = self._waiting
+        while waiting and waiting[0][0] <= durable_sequence:
+            waiting.popleft()[1]()
+
+    def _fail(self, error: StorageError) -> None:
+        if self._failed:
+            return
+        self._failed = True
+        self._waiting.clear()
+        self._on_failure(error)
+
+    # --- the committer's thread --------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        work, journal = self._work, self._journal
+        durable = journal.durable_sequence
+        while True:
+            work.wait()
+            work.clear()
+            stopping = self._stopping
+            try:
+                while (committed := journal.commit()) > durable:
+                    durable = committed
+                    self._loop.call_soon_threadsafe(self._resume, durable)
+            except StorageError as error:
+                self._loop.call_soon_threadsafe(self._fail, error)
+                return
+            if stopping:
+                return
+
+
+class IntervalCommitter:
+    """`flush=interval`: acknowledged from the page cache, journalled, and synced every so many messages or ms.
+
+    A crash of the process loses nothing; a power failure loses at most the last interval (log.flush.interval.*).
+    """
+
+    def __init__(
+        self,
+        committer: Committer,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        interval_ms: int | None,
+        interval_appends: int | None,
+    ) -> None:
+        self._committer = committer
+        self._loop = loop
+        self._interval_ms = interval_ms
+        self._interval_appends = interval_appends
+        self._appends = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def append(self, kind: int, parts: Sequence[Buffer], on_durable: OnDurable) -> None:
+        self._committer.append(kind, parts, _nothing)
+        self._appends += 1
+        self._loop.call_soon(on_durable)
+
+    def wake(self) -> None:
+        if self._interval_appends is not None and self._appends >= self._interval_appends:
+            self._commit()
+        elif self._timer is None and self._interval_ms is not None:
+            self._timer = self._loop.call_later(self._interval_ms / 1000, self._commit)
+
+    def _commit(self) -> None:
+        self._appends = 0
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._committer.wake()
+
+
+class PageCache:
+    """`flush=os`: Kafka's default semantics. The segment's page cache is the acknowledgement; there is no journal entry."""
+
+    def __init__(self, *, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def append(self, kind: int, parts: Sequence[Buffer], on_durable: OnDurable) -> None:
+        self._loop.call_soon(on_durable)
+
+    def wake(self) -> None:
+        """Nothing waits."""
+
+
+def _nothing() -> None:
+    """Nobody waits for the sync of an interval."""

@@ -1,0 +1,153 @@
+"""Reads what a fetch asks for, or waits until there is enough: woken by appends and one deadline, never by polling."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from protocol.messages.fetch import AbortedTransaction, EpochEndOffset, PartitionData
+
+from broker.fetching.sessions import FetchTarget
+from broker.partition import IsolationLevel, Partition
+from broker.request import Deferred
+from protocol.errors import ErrorCode, KafkaError
+from protocol.records import convert_down
+
+# Fetch v0–1 understand message sets of magic 0, v2–3 of magic 1, later ones record batches.
+_MAGIC_BY_VERSION = (0, 0, 1, 1)
+RECORD_BATCH_MIN_VERSION = 4
+# From this version on, a batch larger than the limit is sent all the same, so that the consumer gets past it (KIP-74).
+AT_LEAST_ONE_BATCH_MIN_VERSION = 3
+
+FindPartition = Callable[[FetchTarget], Partition]
+
+
+@dataclass(frozen=True, slots=True)
+class FetchLimits:
+    """Of one request, after the broker's own limits were applied."""
+
+    version: int
+    isolation: IsolationLevel
+    min_bytes: int
+    max_bytes: int
+    max_wait_ms: int
+
+
+class Collector:
+    """One fetch: `read` is one pass over its partitions."""
+
+    def __init__(self, targets: list[FetchTarget], limits: FetchLimits, find: FindPartition) -> None:
+        self.targets = targets
+        self.limits = limits
+        self._find = find
+
+    def read(self) -> tuple[list[PartitionData], bool]:
+        """What is there now, a PartitionData a target, and whether it may be sent without waiting."""
+        limits = self.limits
+        remaining = limits.max_bytes
+        total = 0
+        must_answer = limits.max_wait_ms <= 0 or not self.targets
+        found: list[PartitionData] = []
+        for target in self.targets:
+            data = self._read_one(target, remaining, total == 0 and limits.version >= AT_LEAST_ONE_BATCH_MIN_VERSION)
+            size = len(data.records) if data.records else 0
+            total += size
+            remaining = max(0, remaining - size)
+            must_answer = must_answer or data.error_code != ErrorCode.NONE or data.diverging_epoch.epoch != -1
+            found.append(data)
+        return found, must_answer or total >= limits.min_bytes
+
+    def _read_one(self, target: FetchTarget, remaining: int, at_least_one_batch: bool) -> PartitionData:
+        request = target.request
+        data = PartitionData(partition_index=request.partition, high_watermark=-1, records=b"")
+        try:
+            partition = self._find(target)
+            error = partition.check_leader(request.current_leader_epoch)
+            if error is not ErrorCode.NONE:
+                raise KafkaError(error)
+            data.diverging_epoch = diverging_epoch(partition, request.last_fetched_epoch, request.fetch_offset)
+            if data.diverging_epoch.epoch != -1:
+                remaining, at_least_one_batch = 0, False
+            read = partition.read(
+                request.fetch_offset,
+                max_bytes=min(remaining, request.partition_max_bytes),
+                isolation=self.limits.isolation,
+                at_least_one_batch=at_least_one_batch,
+            )
+            data.high_watermark = read.high_watermark
+            data.last_stable_offset = read.last_stable_offset
+            data.log_start_offset = read.log_start_offset
+            data.records = self._in_asked_format(read.records.records)
+            if self.limits.isolation is IsolationLevel.READ_COMMITTED:
+                data.aborted_transactions = [
+                    AbortedTransaction(producer_id=aborted.producer_id, first_offset=aborted.first_offset)
+                    for aborted in partition.log.aborted_transactions(request.fetch_offset, read.records.end_offset)
+                ]
+        except KafkaError as error:
+            data.error_code = error.code
+            data.records = b""
+        return data
+
+    def _in_asked_format(self, records: bytes) -> bytes:
+        if self.limits.version >= RECORD_BATCH_MIN_VERSION or not records:
+            return records
+        return convert_down(records, _MAGIC_BY_VERSION[self.limits.version])
+
+
+def diverging_epoch(partition: Partition, last_fetched_epoch: int, fetch_offset: int) -> EpochEndOffset:
+    """KIP-595: where the reader's log parts from ours, if its last batch is not one that we have there."""
+    nowhere = EpochEndOffset()
+    if last_fetched_epoch < 0:
+        return nowhere
+    log = partition.log
+    epoch, end_offset = log.leader_epochs.end_offset_for(last_fetched_epoch, log.log_end_offset)
+    if epoch < 0:
+        raise KafkaError(ErrorCode.OFFSET_OUT_OF_RANGE, f"leader epoch {last_fetched_epoch} is unknown to {partition}")
+    if epoch < last_fetched_epoch or end_offset < fetch_offset:
+        return EpochEndOffset(epoch=epoch, end_offset=end_offset)
+    return nowhere
+
+
+class FetchWait(Deferred):
+    """A fetch that found too little: it ends when enough was committed, when a partition changes, or in time."""
+
+    __slots__ = ("_answer", "_baselines", "_collected_bytes", "_min_bytes", "_timer")
+
+    def __init__(
+        self,
+        partitions: list[Partition],
+        *,
+        available_bytes: int,
+        min_bytes: int,
+        max_wait_ms: int,
+        answer: Callable[[], object],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        super().__init__()
+        self._answer = answer
+        self._min_bytes = min_bytes
+        self._collected_bytes = available_bytes
+        self._baselines = {partition: partition.committed_bytes for partition in partitions}
+        for partition in partitions:
+            partition.follow_progress(self._on_progress)
+        self._timer = loop.call_later(max_wait_ms / 1000, self._end)
+
+    def _on_progress(self, partition: Partition) -> None:
+        committed_bytes = partition.committed_bytes
+        self._collected_bytes += committed_bytes - self._baselines[partition]
+        self._baselines[partition] = committed_bytes
+        if self._collected_bytes >= self._min_bytes or not partition.is_leader:
+            self._end()
+
+    def _end(self) -> None:
+        if not self.resolved:
+            self.abandon()
+            self.resolve(self._answer())
+
+    def abandon(self) -> None:
+        """Wait no more: the answer is due, or its client is gone."""
+        self._timer.cancel()
+        for partition in self._baselines:
+            partition.unfollow_progress(self._on_progress)
+        self._baselines = {}

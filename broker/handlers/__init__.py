@@ -1,0 +1,95 @@
+"""APIS: the one page of what this broker serves. ApiVersions, the dispatcher and docs/COMPATIBILITY.md read it.
+
+Ranges run from Kafka 3.9's oldest version to trunk's newest stable one; what is not served is not listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from broker.handlers import (
+    alter_configs,
+    api_versions,
+    create_partitions,
+    create_topics,
+    delete_groups,
+    delete_records,
+    delete_topics,
+    describe_cluster,
+    describe_configs,
+    describe_groups,
+    describe_log_dirs,
+    describe_producers,
+    describe_topic_partitions,
+    fetch,
+    find_coordinator,
+    heartbeat,
+    incremental_alter_configs,
+    init_producer_id,
+    join_group,
+    leave_group,
+    list_config_resources,
+    list_groups,
+    list_offsets,
+    metadata,
+    offset_commit,
+    offset_delete,
+    offset_fetch,
+    offset_for_leader_epoch,
+    produce,
+    sync_group,
+)
+from broker.network import Api
+from protocol.api_keys import ApiKey
+from protocol.messages import REQUESTS, RESPONSES
+
+
+def _api(key: ApiKey, min_version: int, max_version: int, module: ModuleType) -> Api:
+    handle: Callable[..., Any] = module.handle
+    return Api(
+        key=key,
+        min_version=min_version,
+        max_version=max_version,
+        request=REQUESTS[key],
+        response=RESPONSES[key],
+        handle=handle,
+    )
+
+
+APIS: dict[int, Api] = {
+    api.key: api
+    for api in (
+        _api(ApiKey.PRODUCE, 0, 13, produce),
+        _api(ApiKey.FETCH, 0, 18, fetch),
+        _api(ApiKey.LIST_OFFSETS, 0, 11, list_offsets),
+        _api(ApiKey.METADATA, 0, 13, metadata),
+        _api(ApiKey.OFFSET_COMMIT, 0, 10, offset_commit),
+        _api(ApiKey.OFFSET_FETCH, 0, 10, offset_fetch),
+        _api(ApiKey.FIND_COORDINATOR, 0, 6, find_coordinator),
+        _api(ApiKey.JOIN_GROUP, 0, 9, join_group),
+        _api(ApiKey.HEARTBEAT, 0, 4, heartbeat),
+        _api(ApiKey.LEAVE_GROUP, 0, 5, leave_group),
+        _api(ApiKey.SYNC_GROUP, 0, 5, sync_group),
+        _api(ApiKey.DESCRIBE_GROUPS, 0, 6, describe_groups),
+        _api(ApiKey.LIST_GROUPS, 0, 5, list_groups),
+        _api(ApiKey.API_VERSIONS, 0, 5, api_versions),
+        _api(ApiKey.CREATE_TOPICS, 0, 7, create_topics),
+        _api(ApiKey.DELETE_TOPICS, 0, 6, delete_topics),
+        _api(ApiKey.DELETE_RECORDS, 0, 2, delete_records),
+        _api(ApiKey.INIT_PRODUCER_ID, 0, 5, init_producer_id),
+        _api(ApiKey.OFFSET_FOR_LEADER_EPOCH, 0, 4, offset_for_leader_epoch),
+        _api(ApiKey.DESCRIBE_CONFIGS, 0, 4, describe_configs),
+        _api(ApiKey.ALTER_CONFIGS, 0, 2, alter_configs),
+        _api(ApiKey.DESCRIBE_LOG_DIRS, 0, 5, describe_log_dirs),
+        _api(ApiKey.CREATE_PARTITIONS, 0, 3, create_partitions),
+        _api(ApiKey.DELETE_GROUPS, 0, 2, delete_groups),
+        _api(ApiKey.INCREMENTAL_ALTER_CONFIGS, 0, 1, incremental_alter_configs),
+        _api(ApiKey.OFFSET_DELETE, 0, 0, offset_delete),
+        _api(ApiKey.DESCRIBE_CLUSTER, 0, 2, describe_cluster),
+        _api(ApiKey.DESCRIBE_PRODUCERS, 0, 0, describe_producers),
+        _api(ApiKey.LIST_CONFIG_RESOURCES, 0, 1, list_config_resources),
+        _api(ApiKey.DESCRIBE_TOPIC_PARTITIONS, 0, 0, describe_topic_partitions),
+    )
+}

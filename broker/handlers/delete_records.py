@@ -1,0 +1,47 @@
+"""DeleteRecords (API key 21), versions 0–2: move the start of a log. v2 is flexible (KIP-107, KIP-482).
+
+The answer comes when the new start is durable: deleted records do not come back after a crash.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from protocol.messages.delete_records import (
+    DeleteRecordsPartition,
+    DeleteRecordsPartitionResult,
+    DeleteRecordsRequest,
+    DeleteRecordsResponse,
+    DeleteRecordsTopic,
+    DeleteRecordsTopicResult,
+)
+
+from broker.handlers.services import Services
+from broker.request import RequestContext
+from protocol.errors import ErrorCode, KafkaError
+
+
+async def handle(services: Services, context: RequestContext, request: DeleteRecordsRequest) -> DeleteRecordsResponse:
+    return DeleteRecordsResponse(
+        topics=list(await asyncio.gather(*(_topic(services, topic) for topic in request.topics)))
+    )
+
+
+async def _topic(services: Services, topic: DeleteRecordsTopic) -> DeleteRecordsTopicResult:
+    results = await asyncio.gather(*(_partition(services, topic.name, asked) for asked in topic.partitions))
+    return DeleteRecordsTopicResult(name=topic.name, partitions=list(results))
+
+
+async def _partition(services: Services, topic: str, asked: DeleteRecordsPartition) -> DeleteRecordsPartitionResult:
+    result = DeleteRecordsPartitionResult(partition_index=asked.partition_index, low_watermark=-1)
+    partition = services.partitions.find(topic, asked.partition_index)
+    try:
+        if partition is None:
+            raise KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+        if "delete" not in partition.log.config.cleanup_policy:
+            # As in Kafka: a log that is only compacted has no records to delete by offset.
+            raise KafkaError(ErrorCode.POLICY_VIOLATION, f"cleanup.policy of {topic} does not include delete")
+        result.low_watermark = await partition.delete_records_before(asked.offset)
+    except KafkaError as error:
+        result.error_code = error.code
+    return result

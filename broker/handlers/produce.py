@@ -1,0 +1,208 @@
+"""Produce (API key 0), versions 0–13: append record batches to partitions.
+
+v0–v1 carry message sets of magic 0, v2 of magic 1 (KIP-32); both are converted up. v3 carries record batches (KIP-98).
+v7 allows zstd (KIP-110). v8 answers with the records that were refused (KIP-467). v9 is flexible. v10 names the
+current leader with an error (KIP-951). v12 belongs to transactions V2 (KIP-890). v13 names topics by id (KIP-516).
+
+Kafka 4 serves v3–v13 and advertises 0 (KAFKA-18659): librdkafka before 2.11 finds compression by it. Here 0–2 work.
+
+The whole append happens synchronously, in socket order; what is awaited is one thing per partition: durable on this
+node (acks=1) or below the high watermark (acks=all).
+
+Not implemented:
+- transactional producers: InitProducerId refuses transactional ids, so a transactional batch is INVALID_TXN_STATE.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from protocol.messages.produce import (
+    BatchIndexAndErrorMessage,
+    PartitionProduceData,
+    PartitionProduceResponse,
+    ProduceRequest,
+    ProduceResponse,
+    TopicProduceData,
+    TopicProduceResponse,
+)
+
+from broker.handlers.services import Services
+from broker.log import AppendResult, InvalidRecords
+from broker.partition import Partition
+from broker.request import CloseConnection, Deferred, RequestContext
+from protocol.errors import ErrorCode, KafkaError
+from protocol.records import Compression, is_legacy
+
+ZSTD_MIN_VERSION = 7
+TOPIC_ID_MIN_VERSION = 13
+# A batch's attributes, low byte: compression in bits 0–2, transactional in bit 4. Two single-byte looks, on every
+# request, where the log's validation reads the whole header right after.
+_ATTRIBUTES_LOW = 22
+_CODEC_MASK = 0x07
+_TRANSACTIONAL = 0x10
+
+
+class PendingProduce(Deferred):
+    """One produce request: its response, filled in as its partitions become durable."""
+
+    __slots__ = ("acks", "outstanding", "response")
+
+    def __init__(self, acks: int) -> None:
+        super().__init__()
+        self.acks = acks
+        self.response = ProduceResponse()
+        # One more than there are waits, until all partitions were appended: no answer before that.
+        self.outstanding = 1
+
+    def one_done(self) -> None:
+        self.outstanding -= 1
+        if not self.outstanding:
+            self.resolve(None if self.acks == 0 else self.response)
+
+
+class PartitionWait:
+    """The wait of one partition of one request; called once, by the partition."""
+
+    __slots__ = ("pending", "response")
+
+    def __init__(self, pending: PendingProduce, response: PartitionProduceResponse) -> None:
+        self.pending = pending
+        self.response = response
+
+    def __call__(self, error: ErrorCode) -> None:
+        if error is not ErrorCode.NONE:
+            self.response.error_code = error
+            self.response.base_offset = -1
+        self.pending.one_done()
+
+
+def handle(
+    services: Services, context: RequestContext, request: ProduceRequest
+) -> Deferred | Coroutine[Any, Any, ProduceResponse | None]:
+    if context.api_version < TOPIC_ID_MIN_VERSION and services.config.auto_create_topics_enable:
+        missing = [
+            topic.name for topic in request.topic_data if topic.name not in services.metadata.image.topics_by_name
+        ]
+        if missing:
+            return _create_then_produce(services, context, request, missing)
+    return _produce(services, context, request)
+
+
+async def _create_then_produce(
+    services: Services, context: RequestContext, request: ProduceRequest, missing: list[str]
+) -> ProduceResponse | None:
+    for name in missing:
+        try:
+            await services.controller.auto_create_topic(name)
+        except KafkaError:
+            # The partition's own lookup says that the topic is not there; the reason is the metadata request's to give.
+            continue
+    return await _answer_of(_produce(services, context, request))
+
+
+async def _answer_of(pending: Deferred) -> ProduceResponse | None:
+    answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    pending.deliver_to(answer.set_result)
+    response: ProduceResponse | None = await answer
+    return response
+
+
+def _produce(services: Services, context: RequestContext, request: ProduceRequest) -> Deferred:
+    pending = PendingProduce(request.acks)
+    now_ms = services.clock.now_ms()
+    refused = False
+    for topic in request.topic_data:
+        topic_response = TopicProduceResponse(name=topic.name, topic_id=topic.topic_id)
+        pending.response.responses.append(topic_response)
+        for data in topic.partition_data:
+            partition_response = _append(services, context, pending, topic, data, now_ms)
+            topic_response.partition_responses.append(partition_response)
+            refused = refused or partition_response.error_code != ErrorCode.NONE
+    if refused and request.acks == 0:
+        # The only way to tell a producer that expects no answer: it reconnects and refreshes its metadata.
+        raise CloseConnection("a produce request with acks=0 was refused")
+    pending.one_done()
+    return pending
+
+
+def _append(
+    services: Services,
+    context: RequestContext,
+    pending: PendingProduce,
+    topic: TopicProduceData,
+    data: PartitionProduceData,
+    now_ms: int,
+) -> PartitionProduceResponse:
+    response = PartitionProduceResponse(index=data.index)
+    try:
+        partition = _find(services, context.api_version, topic, data.index)
+        _check(context.api_version, pending.acks, data.records)
+        assert data.records is not None
+        result = partition.append(data.records, now_ms=now_ms)
+    except InvalidRecords as error:
+        _refuse(response, error)
+        response.record_errors = [
+            BatchIndexAndErrorMessage(batch_index=index, batch_index_error_message=message)
+            for index, message in error.record_errors
+        ]
+        return response
+    except KafkaError as error:
+        _refuse(response, error)
+        return response
+    response.base_offset = result.base_offset
+    response.log_append_time_ms = result.log_append_time_ms
+    response.log_start_offset = result.log_start_offset
+    _wait(partition, pending, response, result)
+    return response
+
+
+def _wait(
+    partition: Partition, pending: PendingProduce, response: PartitionProduceResponse, result: AppendResult
+) -> None:
+    if pending.acks == 0:
+        return
+    pending.outstanding += 1
+    wait_for = partition.when_durable if pending.acks == 1 else partition.when_committed
+    wait_for(result.last_offset + 1, PartitionWait(pending, response))
+
+
+def _find(services: Services, version: int, topic: TopicProduceData, index: int) -> Partition:
+    if version < TOPIC_ID_MIN_VERSION:
+        partition = services.partitions.find(topic.name, index)
+        if partition is None:
+            raise KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"no partition {topic.name}-{index} here")
+        return partition
+    partition = services.partitions.find_by_id(topic.topic_id, index)
+    if partition is None:
+        known = topic.topic_id in services.metadata.image.topics_by_id
+        code = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION if known else ErrorCode.UNKNOWN_TOPIC_ID
+        raise KafkaError(code, "no such topic id, or no such partition of it, here")
+    return partition
+
+
+def _check(version: int, acks: int, records: bytes | memoryview | None) -> None:
+    """What the request itself, not the log, refuses."""
+    if acks not in (-1, 0, 1):
+        raise KafkaError(ErrorCode.INVALID_REQUIRED_ACKS, f"acks is {acks}; it must be -1 (all), 0 or 1")
+    if records is None or not len(records):
+        raise KafkaError(ErrorCode.INVALID_RECORD, "the request holds no records for this partition")
+    if is_legacy(records):
+        return
+    if version < 3:
+        raise KafkaError(ErrorCode.INVALID_RECORD, f"Produce v{version} carries message sets, not record batches")
+    if len(records) <= _ATTRIBUTES_LOW:
+        raise KafkaError(ErrorCode.CORRUPT_MESSAGE, "the record batch ends inside its header")
+    attributes = records[_ATTRIBUTES_LOW]
+    if attributes & _TRANSACTIONAL:
+        raise KafkaError(ErrorCode.INVALID_TXN_STATE, "no transaction is open for this producer id")
+    if version < ZSTD_MIN_VERSION and attributes & _CODEC_MASK == Compression.ZSTD:
+        raise KafkaError(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, f"zstd needs Produce v{ZSTD_MIN_VERSION} or newer")
+
+
+def _refuse(response: PartitionProduceResponse, error: KafkaError) -> None:
+    response.error_code = error.code
+    response.base_offset = -1
+    response.error_message = error.message or None

@@ -1,0 +1,222 @@
+"""One client's connection: frames in, answers out, in the order of the requests.
+
+Order. Kafka serves one request of a connection at a time, and clients count on it. So do we, with one exception:
+produce requests that follow each other start at once, in socket order, and wait for durability together. That keeps
+pipelined produce in order at any number in flight, and lets one group commit serve all of them.
+
+Limits. A frame above `frame_bytes_max` closes the connection before its bytes are gathered. Reading pauses while
+`REQUESTS_IN_FLIGHT_MAX` requests are unanswered, while frames that may not start yet pile up, or while the client does
+not read its answers; so a connection holds a bounded number of bytes whatever its peer does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import struct
+from collections import deque
+from typing import TYPE_CHECKING, cast
+
+from broker.network.exchange import Exchange
+
+if TYPE_CHECKING:
+    from broker.network.dispatch import Dispatcher
+    from broker.network.listener import Listener
+
+logger = logging.getLogger(__name__)
+
+_SIZE = struct.Struct(">i")
+
+# Enough for any client's pipeline (librdkafka's default has no limit), few enough that each may hold a frame.
+REQUESTS_IN_FLIGHT_MAX = 1000
+# Frames that wait for the request before them; their bytes count against the frame limit of the connection.
+FRAMES_WAITING_MAX = 64
+# The smallest frame is a request header without a client id: key, version, correlation id.
+FRAME_BYTES_MIN = 8
+# Answers that the client has not read: above this, nothing more is read from it.
+UNREAD_BYTES_MAX = 4 * 1024 * 1024
+
+_PRODUCE = b"\0\0"
+
+
+class Connection(asyncio.Protocol):
+    def __init__(self, listener: Listener, dispatcher: Dispatcher) -> None:
+        self.listener = listener
+        self.dispatcher = dispatcher
+        self.client_host = ""
+        # Whether bytes came since the last look at idle connections, and when such a look last found some.
+        self._active = True
+        self._last_active_ms = 0
+        self._transport: asyncio.Transport | None = None
+        # The beginning of a frame whose end has not arrived, in pieces: joined once, when it is whole.
+        self._partial: list[bytes] = []
+        self._partial_bytes = 0
+        self._partial_bytes_wanted = 4
+        self._waiting: deque[memoryview] = deque()
+        self._in_flight: deque[Exchange] = deque()
+        self._reading_paused = False
+        self._client_reads = True
+        self._flush_scheduled = False
+
+    # --- the transport calls these -----------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=UNREAD_BYTES_MAX)
+        peer = transport.get_extra_info("peername")
+        self.client_host = peer[0] if peer else "unknown"
+        if not self.listener.admit(self):
+            self._transport.close()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._transport = None
+        self._partial.clear()
+        self._waiting.clear()
+        for exchange in self._in_flight:
+            if exchange.deferred is not None:
+                exchange.deferred.abandon()
+        self.listener.forget(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._active = True
+        if self._partial:
+            self._partial.append(data)
+            self._partial_bytes += len(data)
+            if self._partial_bytes < self._partial_bytes_wanted:
+                return
+            data = b"".join(self._partial)
+            self._partial.clear()
+        view = memoryview(data)
+        position, end = 0, len(data)
+        while end - position >= 4:
+            (size,) = _SIZE.unpack_from(data, position)
+            if not FRAME_BYTES_MIN <= size <= self.listener.frame_bytes_max:
+                self._refuse_frame(size)
+                return
+            if end - position - 4 < size:
+                break
+            self._frame_received(view[position + 4 : position + 4 + size])
+            position += 4 + size
+        if position < end:
+            self._keep_rest(data, position)
+        self._pause_or_resume_reading()
+
+    def pause_writing(self) -> None:
+        self._client_reads = False
+        self._pause_or_resume_reading()
+
+    def resume_writing(self) -> None:
+        self._client_reads = True
+        self._start_waiting()
+        self._pause_or_resume_reading()
+
+    # --- requests ----------------------------------------------------------------------------------------------
+
+    def _keep_rest(self, data: bytes, position: int) -> None:
+        rest = data[position:]
+        self._partial = [rest]
+        self._partial_bytes = len(rest)
+        self._partial_bytes_wanted = 4 + _SIZE.unpack_from(rest)[0] if len(rest) >= 4 else 4
+
+    def _refuse_frame(self, size: int) -> None:
+        logger.warning(
+            "closing the connection of %s: a request of %d bytes is outside %d..%d (socket.request.max.bytes); "
+            "is the client speaking Kafka's protocol, without TLS, to this listener?",
+            self.client_host,
+            size,
+            FRAME_BYTES_MIN,
+            self.listener.frame_bytes_max,
+        )
+        self.close()
+
+    def _frame_received(self, frame: memoryview) -> None:
+        if not self._waiting and self._may_start(frame):
+            self._start(frame)
+        else:
+            self._waiting.append(frame)
+
+    def _may_start(self, frame: memoryview) -> bool:
+        if not self._in_flight:
+            return True
+        return frame[:2] == _PRODUCE and self._in_flight[-1].deferred is not None and self._client_reads
+
+    def _start(self, frame: memoryview) -> None:
+        if self._transport is not None:
+            self.dispatcher.dispatch(self, frame)
+
+    def _start_waiting(self) -> None:
+        while self._waiting and self._may_start(self._waiting[0]):
+            self._start(self._waiting.popleft())
+
+    def _pause_or_resume_reading(self) -> None:
+        if self._transport is None:
+            return
+        full = (
+            not self._client_reads
+            or len(self._waiting) >= FRAMES_WAITING_MAX
+            or len(self._in_flight) >= REQUESTS_IN_FLIGHT_MAX
+        )
+        if full and not self._reading_paused:
+            self._reading_paused = True
+            self._transport.pause_reading()
+        elif not full and self._reading_paused:
+            self._reading_paused = False
+            self._transport.resume_reading()
+
+    # --- answers -----------------------------------------------------------------------------------------------
+
+    def expect(self, exchange: Exchange) -> None:
+        """The dispatcher has begun this request: its answer takes the next place."""
+        self._in_flight.append(exchange)
+
+    def answered(self) -> None:
+        """Some exchange has its answer: it is sent with all others of this turn of the loop."""
+        if not self._flush_scheduled:
+            self._flush_scheduled = True
+            self.dispatcher.flush_soon(self)
+
+    def flush(self) -> None:
+        """Send every answer whose turn has come, in one write, and start what waited for them."""
+        self._flush_scheduled = False
+        frames: list[bytes | bytearray] = []
+        in_flight = self._in_flight
+        while in_flight and in_flight[0].frame is not None:
+            frame = in_flight.popleft().frame
+            if frame:
+                frames.append(frame)
+        if self._transport is None:
+            return
+        if len(frames) == 1:
+            self._transport.write(frames[0])
+        elif frames:
+            self._transport.writelines(frames)
+        if self._waiting:
+            self._start_waiting()
+        if self._reading_paused:
+            self._pause_or_resume_reading()
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._in_flight and not self._waiting
+
+    def close_if_idle_since(self, oldest_ms: int) -> bool:
+        """Close it if nothing came since `oldest_ms`. A flag per read and a clock per look are cheaper than a clock per read."""
+        if self._active or not self.is_idle:
+            self._active = False
+            self._last_active_ms = self.dispatcher.clock.monotonic_ms()
+            return False
+        if self._last_active_ms > oldest_ms:
+            return False
+        self.close()
+        return True
+
+    def close(self) -> None:
+        """Send what is buffered, then hang up. What is still in flight is dropped with the connection."""
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
+
+    def abort(self) -> None:
+        """Hang up now, whatever the client has still to read."""
+        if self._transport is not None:
+            self._transport.abort()

@@ -1,0 +1,221 @@
+"""From a frame to a handler and back to bytes: the one place that knows versions, and where failures are caught."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from protocol.headers import decode_request_header
+
+from broker.clock import Clock
+from broker.network.connection import Connection
+from broker.network.exchange import Encoder, Exchange
+from broker.request import CloseConnection, Deferred, RequestContext
+from protocol import decoder, encoder
+from protocol.api_keys import ApiKey
+from protocol.errors import ErrorCode, ProtocolError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """One API as served. `handle(services, context, request)` returns the response, a coroutine of it, or a Deferred."""
+
+    key: ApiKey
+    min_version: int
+    max_version: int
+    request: type
+    response: type
+    handle: Callable[[Any, RequestContext, Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """What one (API, version) needs, looked up once."""
+
+    api: Api
+    decode: Callable[[memoryview, int], tuple[Any, int]]
+    encode: Encoder
+    flexible_header: bool
+
+
+class Dispatcher:
+    """`services` is handed to the handlers as it is; this room does not know what it holds."""
+
+    def __init__(
+        self,
+        apis: Mapping[int, Api],
+        services: object,
+        *,
+        clock: Clock,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.clock = clock
+        self._apis = apis
+        self._services = services
+        self._loop = loop
+        self._routes: dict[tuple[int, int], _Route] = {}
+        self._to_flush: list[Connection] = []
+        # The loop keeps weak references to tasks: an unanswered request must not be collected.
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def dispatch(self, connection: Connection, frame: memoryview) -> None:
+        """Begin one request. Bytes that are not a request close the connection; everything else gets an answer."""
+        try:
+            header, position = decode_request_header(frame)
+        except ProtocolError as error:
+            self._hang_up(connection, f"its request header is malformed ({error})")
+            return
+        key, version = header.api_key, header.api_version
+        route = self._routes.get((key, version)) or self._route(key, version)
+        if route is None:
+            self._answer_unserved(connection, key, version, header.correlation_id)
+            return
+        try:
+            request, end = route.decode(frame, position)
+            if end != len(frame):
+                raise ProtocolError(f"{len(frame) - end} bytes are left over")
+        except ProtocolError as error:
+            self._hang_up(connection, f"its {route.api.key.name} v{version} request is malformed ({error})")
+            return
+        context = RequestContext(
+            key,
+            version,
+            header.correlation_id,
+            header.client_id or "",
+            connection.client_host,
+            connection.listener.name,
+        )
+        self._begin(connection, route, context, request)
+
+    def _begin(self, connection: Connection, route: _Route, context: RequestContext, request: object) -> None:
+        exchange = Exchange(
+            connection,
+            context.correlation_id,
+            encode=route.encode,
+            flexible_header=route.flexible_header,
+        )
+        connection.expect(exchange)
+        try:
+            result = route.api.handle(self._services, context, request)
+            if isinstance(result, Deferred):
+                exchange.deferred = result
+                result.deliver_to(exchange.respond)
+            elif isinstance(result, Coroutine):
+                task = self._loop.create_task(self._finish(exchange, route, context, result))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            else:
+                exchange.respond(result)
+        except Exception as error:  # noqa: BLE001 - the boundary: one request's failure must not take others along
+            self._fail(exchange, route, context, error)
+
+    async def _finish(
+        self, exchange: Exchange, route: _Route, context: RequestContext, result: Coroutine[Any, Any, object]
+    ) -> None:
+        try:
+            exchange.respond(await result)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(exchange, route, context, error)
+
+    def _fail(self, exchange: Exchange, route: _Route, context: RequestContext, error: Exception) -> None:
+        """A handler raised: hang up if it asked for that; otherwise it is our fault, and the client hears of it."""
+        if isinstance(error, CloseConnection):
+            self._hang_up(exchange.connection, str(error))
+            return
+        logger.error(
+            "%s v%d from client %r at %s failed",
+            route.api.key.name,
+            context.api_version,
+            context.client_id,
+            context.client_host,
+            exc_info=error,
+        )
+        response = error_response(route.api.response, ErrorCode.UNKNOWN_SERVER_ERROR)
+        if response is None or exchange.frame is not None:
+            self._hang_up(exchange.connection, "an internal error has no place in this API's response")
+        else:
+            exchange.respond(response)
+
+    def _route(self, key: int, version: int) -> _Route | None:
+        api = self._apis.get(key)
+        if api is None or not api.min_version <= version <= api.max_version:
+            return None
+        route = self._routes[key, version] = _Route(
+            api, decoder(api.request, version), encoder(api.response, version), _flexible_header(api, version)
+        )
+        return route
+
+    def _answer_unserved(self, connection: Connection, key: int, version: int, correlation_id: int) -> None:
+        """An API or version that is not advertised: UNSUPPORTED_VERSION with its correlation id, in a shape we serve.
+
+        KIP-511: ApiVersions is answered in v0, with its own range, so that the client can retry at once.
+        """
+        api = self._apis.get(key)
+        if api is None:
+            self._hang_up(connection, f"API key {key} is not served (see ApiVersions)")
+            return
+        served = 0 if key == ApiKey.API_VERSIONS else min(max(version, api.min_version), api.max_version)
+        response = unsupported_version_response(api)
+        if response is None:
+            self._hang_up(
+                connection,
+                f"{api.key.name} v{version} is not served, only v{api.min_version} to v{api.max_version}",
+            )
+            return
+        exchange = Exchange(
+            connection,
+            correlation_id,
+            encode=encoder(api.response, served),
+            flexible_header=_flexible_header(api, served),
+        )
+        connection.expect(exchange)
+        exchange.respond(response)
+
+    def _hang_up(self, connection: Connection, why: str) -> None:
+        logger.warning("closing the connection of %s: %s", connection.client_host, why)
+        connection.close()
+
+    # --- one write a connection a turn -------------------------------------------------------------------------
+
+    def flush_soon(self, connection: Connection) -> None:
+        if not self._to_flush:
+            self._loop.call_soon(self._flush)
+        self._to_flush.append(connection)
+
+    def _flush(self) -> None:
+        connections, self._to_flush = self._to_flush, []
+        for connection in connections:
+            connection.flush()
+
+
+def _flexible_header(api: Api, version: int) -> bool:
+    # KIP-511: the header of an ApiVersions response is v0 always, as its reader does not know our versions yet.
+    if api.key is ApiKey.API_VERSIONS:
+        return False
+    flexible: bool = version >= api.response.__schema__.flexible_since  # type: ignore[attr-defined]
+    return flexible
+
+
+def error_response(response: type, code: ErrorCode) -> object | None:
+    """A response that says `code` and nothing else, where its message has a place for that."""
+    message = response()
+    if not hasattr(message, "error_code"):
+        return None
+    message.error_code = code
+    return message
+
+
+def unsupported_version_response(api: Api) -> object | None:
+    response = error_response(api.response, ErrorCode.UNSUPPORTED_VERSION)
+    if response is not None and api.key is ApiKey.API_VERSIONS:
+        from protocol.messages.api_versions import ApiVersion
+
+        response.api_keys = [  # type: ignore[attr-defined]
+            ApiVersion(api_key=api.key, min_version=api.min_version, max_version=api.max_version)
+        ]
+    return response

@@ -1,0 +1,54 @@
+"""One request and the place of its answer in the connection's order."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from broker.request import Deferred
+
+if TYPE_CHECKING:
+    from broker.network.connection import Connection
+
+# Size and correlation id; a flexible response header has one more byte, its empty tagged fields.
+_RESPONSE_PREFIX = struct.Struct(">ii")
+_SIZE = struct.Struct(">i")
+
+Encoder = Callable[[Any, bytearray], None]
+
+
+class Exchange:
+    """`frame` is None until the answer is known; an empty frame means that none is sent (acks=0)."""
+
+    __slots__ = ("connection", "correlation_id", "deferred", "encode", "flexible_header", "frame")
+
+    def __init__(
+        self,
+        connection: Connection,
+        correlation_id: int,
+        *,
+        encode: Encoder,
+        flexible_header: bool,
+    ) -> None:
+        self.connection = connection
+        self.correlation_id = correlation_id
+        self.encode = encode
+        self.flexible_header = flexible_header
+        self.frame: bytes | bytearray | None = None
+        # Set where the handler answers later: a produce request behind this one may then start before it is answered.
+        self.deferred: Deferred | None = None
+
+    def respond(self, response: object) -> None:
+        """Encode the answer and let the connection send it in its turn. None sends nothing."""
+        assert self.frame is None, "an exchange was answered twice"
+        if response is None:
+            self.frame = b""
+        else:
+            out = bytearray(_RESPONSE_PREFIX.pack(0, self.correlation_id))
+            if self.flexible_header:
+                out.append(0)
+            self.encode(response, out)
+            _SIZE.pack_into(out, 0, len(out) - 4)
+            self.frame = out
+        self.connection.answered()

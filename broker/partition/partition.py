@@ -1,0 +1,240 @@
+"""The door to a partition: all that handlers, coordinators and fetchers may ask of one.
+
+A partition has a log and, while this node leads it, a `LeaderRole`. Everything here runs on the loop's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+
+from broker.durability import Durability
+from broker.log import AppendOrigin, AppendResult, PartitionLog, ReadResult, journal_entries
+from broker.partition.leader import LeaderRole
+from broker.partition.offset_waiters import Waiter
+from protocol.errors import ErrorCode, KafkaError
+from wal import StorageError
+
+# No epoch known: requests of old versions and clients that do not fence (KIP-320).
+NO_LEADER_EPOCH = -1
+
+
+class IsolationLevel(IntEnum):
+    READ_UNCOMMITTED = 0
+    READ_COMMITTED = 1
+
+
+@dataclass(slots=True)
+class PartitionRead:
+    """What one fetch of one partition found. Offsets are ends, exclusive; `records` are whole batches."""
+
+    records: ReadResult
+    high_watermark: int
+    last_stable_offset: int
+    log_start_offset: int
+
+
+class Partition:
+    def __init__(
+        self, log: PartitionLog, *, durability: Durability, schedule_write: Callable[[Partition], None]
+    ) -> None:
+        self.log = log
+        self.topic = log.topic
+        self.topic_id = log.topic_id
+        self.index = log.partition
+        self._durability = durability
+        self._schedule_write = schedule_write
+        self._write_scheduled = False
+        self._role: LeaderRole | None = None
+        self._followers_of_progress: set[Callable[[Partition], None]] = set()
+        self._high_watermark = log.log_end_offset
+        self._failure: str = ""
+
+    def __repr__(self) -> str:
+        return f"{self.topic}-{self.index}"
+
+    # --- leadership --------------------------------------------------------------------------------------------
+
+    @property
+    def is_leader(self) -> bool:
+        return self._role is not None
+
+    @property
+    def leader_epoch(self) -> int:
+        return self._role.leader_epoch if self._role is not None else NO_LEADER_EPOCH
+
+    def lead(self, leader_epoch: int) -> None:
+        """Become the leader at `leader_epoch`; a repeated call for the same epoch changes nothing."""
+        if self._role is not None:
+            if self._role.leader_epoch == leader_epoch:
+                return
+            self.resign(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+        self._role = LeaderRole(self.log, leader_epoch, high_watermark=self._high_watermark)
+
+    def resign(self, error: ErrorCode) -> None:
+        if self._role is not None:
+            self._high_watermark = self._role.committed.progress
+            role, self._role = self._role, None
+            role.resign(error)
+            self._notify_progress()
+
+    def check_leader(self, current_leader_epoch: int = NO_LEADER_EPOCH) -> ErrorCode:
+        """KIP-320: whether a client that believes in `current_leader_epoch` may be served here. NONE if so."""
+        if self._role is None:
+            return ErrorCode.NOT_LEADER_OR_FOLLOWER
+        if current_leader_epoch in (NO_LEADER_EPOCH, self._role.leader_epoch):
+            return ErrorCode.NONE
+        if current_leader_epoch < self._role.leader_epoch:
+            return ErrorCode.FENCED_LEADER_EPOCH
+        return ErrorCode.UNKNOWN_LEADER_EPOCH
+
+    def _leader(self) -> LeaderRole:
+        if self._role is None:
+            raise KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER, f"this node does not lead {self}")
+        return self._role
+
+    # --- appending ---------------------------------------------------------------------------------------------
+
+    def append(
+        self, records: bytes | memoryview, *, now_ms: int, origin: AppendOrigin = AppendOrigin.CLIENT
+    ) -> AppendResult:
+        """Validate, give offsets, and collect for the write at the end of this turn of the loop.
+
+        Nothing is promised yet: `when_durable` and `when_committed` say when. Raises KafkaError.
+        """
+        role = self._leader()
+        if self._failure:
+            raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, self._failure)
+        log = self.log
+        result = log.append_as_leader(records, leader_epoch=role.leader_epoch, now_ms=now_ms, origin=origin)
+        if not result.is_duplicate:
+            role.appended(log.log_end_offset, len(records))
+            if not self._write_scheduled:
+                self._write_scheduled = True
+                self._schedule_write(self)
+        return result
+
+    def write_out(self) -> None:
+        """Put what was appended in this turn into the segment and the journal. Called once a turn by the table."""
+        self._write_scheduled = False
+        log = self.log
+        try:
+            buffers = log.write_out()
+        except StorageError as error:
+            self.fail(str(error))
+            return
+        if buffers:
+            header = journal_entries.encode_append_header(log.topic_id, log.partition, self.leader_epoch)
+            end_offset = log.written_end_offset
+            self._durability.append(
+                journal_entries.APPEND, [header, *buffers], lambda: self._became_durable(end_offset)
+            )
+
+    def _became_durable(self, end_offset: int) -> None:
+        if self._role is not None and self._role.became_durable(end_offset):
+            self._notify_progress()
+
+    def when_durable(self, end_offset: int, waiter: Waiter) -> None:
+        """acks=1: run `waiter` when everything below `end_offset` is durable on this node."""
+        self._leader().durable.wait_for(end_offset, waiter)
+
+    def when_committed(self, end_offset: int, waiter: Waiter) -> None:
+        """acks=all: run `waiter` when the high watermark reaches `end_offset`."""
+        self._leader().committed.wait_for(end_offset, waiter)
+
+    async def committed(self, end_offset: int) -> None:
+        """Wait for the high watermark. Raises KafkaError if this node stops leading, or its disk fails, before."""
+        done: asyncio.Future[ErrorCode] = asyncio.get_running_loop().create_future()
+
+        def resume(error: ErrorCode) -> None:
+            if not done.done():
+                done.set_result(error)
+
+        self.when_committed(end_offset, resume)
+        error = await done
+        if error is not ErrorCode.NONE:
+            raise KafkaError(error, f"{self} could not commit offset {end_offset}")
+
+    async def append_and_commit(
+        self, records: bytes, *, now_ms: int, origin: AppendOrigin = AppendOrigin.COORDINATOR
+    ) -> AppendResult:
+        result = self.append(records, now_ms=now_ms, origin=origin)
+        await self.committed(result.last_offset + 1)
+        return result
+
+    def fail(self, reason: str) -> None:
+        """The disk failed under this partition: nothing more is acknowledged here, reads go on."""
+        self._failure = reason
+        if self._role is not None:
+            self._role.resign(ErrorCode.KAFKA_STORAGE_ERROR)
+
+    # --- reading -----------------------------------------------------------------------------------------------
+
+    @property
+    def high_watermark(self) -> int:
+        return self._role.committed.progress if self._role is not None else self._high_watermark
+
+    @property
+    def last_stable_offset(self) -> int:
+        """KIP-98: the end of what a read_committed consumer may see."""
+        unstable = self.log.first_unstable_offset
+        high_watermark = self.high_watermark
+        return high_watermark if unstable is None else min(unstable, high_watermark)
+
+    def end_offset(self, isolation: IsolationLevel) -> int:
+        """Where a consumer's view of the log ends, exclusive."""
+        if isolation is IsolationLevel.READ_COMMITTED:
+            return self.last_stable_offset
+        return self.high_watermark
+
+    def read(
+        self, offset: int, *, max_bytes: int, isolation: IsolationLevel, at_least_one_batch: bool
+    ) -> PartitionRead:
+        """Raises KafkaError: OFFSET_OUT_OF_RANGE below the log's start or above its end."""
+        end_offset = self.end_offset(isolation)
+        return PartitionRead(
+            self.log.read(offset, max_bytes=max_bytes, max_offset=end_offset, at_least_one_batch=at_least_one_batch),
+            self.high_watermark,
+            self.last_stable_offset,
+            self.log.log_start_offset,
+        )
+
+    @property
+    def committed_bytes(self) -> int:
+        """Grows with the high watermark; only differences of two readings mean something."""
+        return self._role.committed_bytes if self._role is not None else 0
+
+    def follow_progress(self, on_progress: Callable[[Partition], None]) -> None:
+        """Call `on_progress` whenever the high watermark moves or leadership ends, until `unfollow_progress`."""
+        self._followers_of_progress.add(on_progress)
+
+    def unfollow_progress(self, on_progress: Callable[[Partition], None]) -> None:
+        self._followers_of_progress.discard(on_progress)
+
+    def _notify_progress(self) -> None:
+        if self._followers_of_progress:
+            for on_progress in tuple(self._followers_of_progress):
+                on_progress(self)
+
+    # --- changing ----------------------------------------------------------------------------------------------
+
+    async def delete_records_before(self, offset: int) -> int:
+        """Move the log's start to `offset` (-1: the high watermark), durably; returns the new start. Raises KafkaError."""
+        self._leader()
+        high_watermark = self.high_watermark
+        target = high_watermark if offset == -1 else offset
+        if target < 0 or target > high_watermark:
+            raise KafkaError(
+                ErrorCode.OFFSET_OUT_OF_RANGE,
+                f"{self} has committed records up to {high_watermark}; cannot delete those before {offset}",
+            )
+        if target > self.log.log_start_offset:
+            self.log.advance_log_start(target)
+            payload = journal_entries.encode_log_start(self.log.topic_id, self.log.partition, target)
+            durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._durability.append(journal_entries.LOG_START, [payload], lambda: durable.set_result(None))
+            self._durability.wake()
+            await durable
+        return self.log.log_start_offset

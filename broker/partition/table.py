@@ -1,0 +1,140 @@
+"""Every partition that has a replica on this node, by name and by topic id, kept in step with the metadata image."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+
+from broker.durability import Durability
+from broker.log import LogConfig, LogManager, journal_entries
+from broker.metadata import MetadataDelta, MetadataImage, TopicImage
+from broker.partition.partition import Partition
+from protocol.errors import ErrorCode
+from wal import StorageError
+
+logger = logging.getLogger(__name__)
+
+# Told that this node began (a leader epoch) or ceased (None) to lead a partition.
+OnLeadership = Callable[[Partition, int | None], None]
+
+
+class PartitionTable:
+    def __init__(
+        self,
+        logs: LogManager,
+        *,
+        node_id: int,
+        durability: Durability,
+        loop: asyncio.AbstractEventLoop,
+        log_config_of: Callable[[str], LogConfig],
+    ) -> None:
+        self._logs = logs
+        self._node_id = node_id
+        self._durability = durability
+        self._loop = loop
+        self._log_config_of = log_config_of
+        self._by_name: dict[str, dict[int, Partition]] = {}
+        self._by_id: dict[bytes, dict[int, Partition]] = {}
+        self._to_write: list[Partition] = []
+        self._on_leadership: list[OnLeadership] = []
+
+    # --- finding -----------------------------------------------------------------------------------------------
+
+    def find(self, topic: str, index: int) -> Partition | None:
+        partitions = self._by_name.get(topic)
+        return None if partitions is None else partitions.get(index)
+
+    def find_by_id(self, topic_id: bytes, index: int) -> Partition | None:
+        partitions = self._by_id.get(topic_id)
+        return None if partitions is None else partitions.get(index)
+
+    def of_topic(self, topic: str) -> dict[int, Partition]:
+        return self._by_name.get(topic, {})
+
+    def __iter__(self) -> Iterator[Partition]:
+        for partitions in self._by_name.values():
+            yield from partitions.values()
+
+    # --- following the metadata --------------------------------------------------------------------------------
+
+    def on_leadership(self, callback: OnLeadership) -> None:
+        self._on_leadership.append(callback)
+
+    def load(self, image: MetadataImage) -> None:
+        """At start: every replica of this node, on the logs that recovery found; logs of no topic are deleted."""
+        self._logs.delete_strays({topic.topic_id for topic in image.topics_by_id.values()})
+        for topic in image.topics_by_name.values():
+            self._apply_topic(topic)
+
+    def on_metadata_update(self, delta: MetadataDelta, image: MetadataImage) -> None:
+        for topic_id in delta.deleted_topic_ids:
+            self._remove_topic(topic_id)
+        for topic_id in delta.changed_topic_ids:
+            self._apply_topic(image.topics_by_id[topic_id])
+        for name in delta.changed_topic_configs:
+            for partition in self.of_topic(name).values():
+                partition.log.update_config(self._log_config_of(name))
+
+    def _apply_topic(self, topic: TopicImage) -> None:
+        for assigned in topic.partitions:
+            if self._node_id not in assigned.replicas:
+                continue
+            partition = self.find_by_id(topic.topic_id, assigned.partition)
+            if partition is None:
+                partition = self._add(topic, assigned.partition)
+            if partition is not None and assigned.leader == self._node_id:
+                if partition.leader_epoch != assigned.leader_epoch:
+                    partition.lead(assigned.leader_epoch)
+                    self._announce(partition, assigned.leader_epoch)
+
+    def _add(self, topic: TopicImage, index: int) -> Partition | None:
+        try:
+            log = self._logs.get_or_create(topic.name, topic.topic_id, index, config=self._log_config_of(topic.name))
+        except StorageError as error:
+            # One partition that cannot be opened must not take the others down; it stays offline and says why.
+            logger.error("partition %s-%d is offline: %s", topic.name, index, error)
+            return None
+        partition = Partition(log, durability=self._durability, schedule_write=self._schedule_write)
+        self._by_name.setdefault(topic.name, {})[index] = partition
+        self._by_id.setdefault(topic.topic_id, {})[index] = partition
+        return partition
+
+    def _remove_topic(self, topic_id: bytes) -> None:
+        partitions = self._by_id.pop(topic_id, {})
+        for partition in partitions.values():
+            self._by_name.pop(partition.topic, None)
+            partition.resign(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+            self._announce(partition, None)
+            # A replay of the journal must not bring back what was deleted.
+            payload = journal_entries.encode_removed(topic_id, partition.index)
+            self._durability.append(journal_entries.REMOVED, [payload], _nobody_waits)
+            self._logs.delete(partition.log)
+        self._durability.wake()
+
+    def _announce(self, partition: Partition, leader_epoch: int | None) -> None:
+        for callback in self._on_leadership:
+            callback(partition, leader_epoch)
+
+    # --- one write a partition a turn of the loop -----------------------------------------------------------------
+
+    def _schedule_write(self, partition: Partition) -> None:
+        if not self._to_write:
+            self._loop.call_soon(self.write_out)
+        self._to_write.append(partition)
+
+    def write_out(self) -> None:
+        """Write what this turn appended, then let the committer begin: it finds all of the turn's entries."""
+        partitions, self._to_write = self._to_write, []
+        for partition in partitions:
+            partition.write_out()
+        self._durability.wake()
+
+    def fail_all(self, reason: str) -> None:
+        """The journal failed: nothing is acknowledged any more, reading goes on."""
+        for partition in self:
+            partition.fail(reason)
+
+
+def _nobody_waits() -> None:
+    """Deletion was acknowledged by the metadata log already."""
