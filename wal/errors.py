@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 
 class StorageError(Exception):
     """A file could not be read, written or synced; the message names the file and what to do."""
@@ -13,3 +15,24 @@ class CorruptionError(StorageError):
 
 class JournalPoisoned(StorageError):
     """An earlier write or sync failed; nothing after it may be acknowledged (fsync is never retried)."""
+
+
+_ADVICE = {
+    errno.ENOSPC: "free space on that disk (or shorten retention) and restart",
+    errno.EDQUOT: "raise the disk quota of this user and restart",
+    errno.EIO: "the disk reports a hardware error: look at the kernel's log and replace it",
+    errno.EROFS: "the file system is read-only: look at the kernel's log, mount it writable and restart",
+    errno.EACCES: "give the user of this process read and write permission",
+    errno.EPERM: "give the user of this process read and write permission",
+    errno.EMFILE: "raise the limit of open files (ulimit -n) and restart",
+    errno.ENFILE: "raise the system's limit of open files (fs.file-max) and restart",
+    errno.EFBIG: "raise the file size limit (ulimit -f) and restart",
+    errno.ENOENT: "restore the file, or check the configured directory",
+}
+
+
+def storage_error(error: OSError, action: str, path: str) -> StorageError:
+    """The sentence for an `OSError`: `action` is what failed ("write"), `path` where."""
+    name = errno.errorcode.get(error.errno or 0, "unknown error")
+    advice = _ADVICE.get(error.errno or 0, "see the system's log")
+    return StorageError(f"cannot {action} {path}: {error.strerror or error} ({name}); {advice}")

@@ -1,0 +1,121 @@
+"""The files of one journal: their names, and how they come and go without a crash ever showing a half-made one.
+
+    00000000000000000001.wal      a segment, named by the sequence of its first entry
+    00000000000000000001.spare    a trimmed segment kept to be overwritten (gone after a restart)
+    *.tmp                         being made; a leftover of a crash, removed when the journal opens
+
+Invariant: a name ending in `.wal` exists only with a durable header of that very sequence behind it, because the
+header is synced before the rename. Removals go oldest first and are synced one by one, so what a crash leaves
+is always one unbroken run of segments.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from wal.errors import storage_error
+from wal.filesystem import File, Filesystem
+from wal.segment_file import SegmentFile, encode_segment_header
+
+SEGMENT_SUFFIX = ".wal"
+SPARE_SUFFIX = ".spare"
+TEMPORARY_SUFFIX = ".tmp"
+
+
+def segment_first_sequence(name: str) -> int | None:
+    """The sequence in a segment's file name, or None where `name` is not one."""
+    stem = name.removesuffix(SEGMENT_SUFFIX)
+    if stem == name or len(stem) != 20 or not stem.isascii() or not stem.isdigit():
+        return None
+    return int(stem)
+
+
+def parent_of(path: str) -> str:
+    head, _, _ = path.rstrip("/").rpartition("/")
+    return head or ("/" if path.startswith("/") else ".")
+
+
+def make_directory_durably(filesystem: Filesystem, path: str) -> None:
+    """Create `path` and its missing parents so that the names survive a crash."""
+    missing = []
+    while not filesystem.exists(path):
+        missing.append(path)
+        path = parent_of(path)
+    if missing:
+        filesystem.make_directory(missing[0])
+    for made in reversed(missing):
+        filesystem.sync_directory(parent_of(made))
+
+
+class JournalDirectory:
+    """Segments and spares of one journal. The committer creates, one other thread retires."""
+
+    __slots__ = ("_spares", "_spares_max", "filesystem", "path")
+
+    def __init__(self, filesystem: Filesystem, path: str, *, spares_max: int = 0) -> None:
+        self.filesystem = filesystem
+        self.path = path
+        self._spares: deque[str] = deque()
+        self._spares_max = spares_max
+
+    def prepare(self) -> list[int]:
+        """Make the directory, clear leftovers, sync it; answers the first sequences of its segments, ascending.
+
+        The sync matters after kill -9 too: names that are visible now may not have been durable yet.
+        """
+        try:
+            make_directory_durably(self.filesystem, self.path)
+            for name in self.filesystem.list(self.path):
+                if name.endswith((TEMPORARY_SUFFIX, SPARE_SUFFIX)):
+                    self.filesystem.remove(f"{self.path}/{name}")
+            self.filesystem.sync_directory(self.path)
+            return self.segments()
+        except OSError as error:
+            raise storage_error(error, "open the journal in", self.path) from error
+
+    def segments(self) -> list[int]:
+        sequences = map(segment_first_sequence, self.filesystem.list(self.path))
+        return sorted(sequence for sequence in sequences if sequence is not None)
+
+    def segment_path(self, first_sequence: int) -> str:
+        return f"{self.path}/{first_sequence:020d}{SEGMENT_SUFFIX}"
+
+    def open_segment(self, first_sequence: int) -> File:
+        path = self.segment_path(first_sequence)
+        try:
+            return self.filesystem.open(path)
+        except OSError as error:
+            raise storage_error(error, "open", path) from error
+
+    def create_segment(self, first_sequence: int) -> SegmentFile:
+        """An empty segment, durable under its name, on the blocks of a spare where there is one. May raise OSError."""
+        try:
+            made_from = self._spares.popleft()
+        except IndexError:
+            made_from = self.segment_path(first_sequence) + TEMPORARY_SUFFIX
+        file = self.filesystem.open(made_from, create=True)
+        try:
+            file.write_durably([encode_segment_header(first_sequence)], 0)
+            path = self.segment_path(first_sequence)
+            self.filesystem.rename(made_from, path)
+            self.filesystem.sync_directory(self.path)
+        except BaseException:
+            file.close()
+            raise
+        return SegmentFile(file, path, first_sequence)
+
+    def retire_segment(self, first_sequence: int, size_bytes: int, *, reusable_bytes_max: int) -> None:
+        """Take the oldest segment away: keep its blocks as a spare, or remove it; durable on return."""
+        path = self.segment_path(first_sequence)
+        try:
+            if len(self._spares) < self._spares_max and size_bytes <= reusable_bytes_max:
+                spare = path.removesuffix(SEGMENT_SUFFIX) + SPARE_SUFFIX
+                self.filesystem.rename(path, spare)
+                # Synced before anyone may overwrite it: else a crash could show the old name with new bytes.
+                self.filesystem.sync_directory(self.path)
+                self._spares.append(spare)
+            else:
+                self.filesystem.remove(path)
+                self.filesystem.sync_directory(self.path)
+        except OSError as error:
+            raise storage_error(error, "remove the trimmed segment", path) from error
