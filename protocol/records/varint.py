@@ -1,0 +1,72 @@
+"""Zigzag varints of the record format, and the refusal every malformed record ends in.
+
+A varint carries 32 bits in at most 5 bytes, a varlong 64 bits in at most 10, seven bits a byte, low bits
+first, sign folded into bit 0 (0, -1, 1, -2 are written 0, 1, 2, 3). A longer one is INVALID_RECORD. Bits above
+the width are dropped and a padded form (80 00) is read, both as Kafka's readers do.
+
+`read_varint` and `read_varlong` raise IndexError where the data ends inside a number: the walkers turn that
+into INVALID_RECORD once, instead of comparing positions at every byte.
+"""
+
+from __future__ import annotations
+
+from protocol.errors import ErrorCode, KafkaError
+
+# Below this many, lengths and offset deltas are looked up in VARINTS: two bytes hold zigzag values to 8191.
+VARINTS_KNOWN = 8192
+
+NULL_LENGTH = b"\x01"  # -1
+
+
+def invalid_record(message: str) -> KafkaError:
+    """A batch whose checksum holds but whose content does not: sending it again would not help, so it is not
+    the retriable CORRUPT_MESSAGE."""
+    return KafkaError(ErrorCode.INVALID_RECORD, message)
+
+
+def encode_varint(value: int) -> bytes:
+    """Any value of up to 64 bits; the shortest form, which is the same for varint and varlong."""
+    zigzag = (value << 1) ^ (value >> 63)
+    out = bytearray()
+    while zigzag > 127:
+        out.append(zigzag & 127 | 128)
+        zigzag >>= 7
+    out.append(zigzag)
+    return bytes(out)
+
+
+VARINTS: list[bytes] = [encode_varint(value) for value in range(VARINTS_KNOWN)]
+
+
+def read_varint(data: bytes, position: int) -> tuple[int, int]:
+    """(value, position after it)."""
+    byte = data[position]
+    if byte < 128:
+        return (byte >> 1) ^ -(byte & 1), position + 1
+    zigzag, position = _read_long_form(data, position, bits_max=28)
+    zigzag &= 0xFFFF_FFFF
+    return (zigzag >> 1) ^ -(zigzag & 1), position
+
+
+def read_varlong(data: bytes, position: int) -> tuple[int, int]:
+    """(value, position after it)."""
+    byte = data[position]
+    if byte < 128:
+        return (byte >> 1) ^ -(byte & 1), position + 1
+    zigzag, position = _read_long_form(data, position, bits_max=63)
+    zigzag &= 0xFFFF_FFFF_FFFF_FFFF
+    return (zigzag >> 1) ^ -(zigzag & 1), position
+
+
+def _read_long_form(data: bytes, position: int, bits_max: int) -> tuple[int, int]:
+    result = 0
+    shift = 0
+    while True:
+        byte = data[position]
+        position += 1
+        result |= (byte & 127) << shift
+        if byte < 128:
+            return result, position
+        shift += 7
+        if shift > bits_max:
+            raise invalid_record(f"a varint at byte {position} is longer than its {bits_max // 7 + 1} bytes")
