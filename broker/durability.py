@@ -147,7 +147,7 @@ class IntervalCommitter:
 
 
 class PageCache:
-    """`flush=os`: Kafka's default semantics. The segment's page cache is the acknowledgement; there is no journal entry."""
+    """`flush=os`: Kafka's default semantics. The segment's page cache is the acknowledgement; nothing is journalled."""
 
     def __init__(self, *, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop

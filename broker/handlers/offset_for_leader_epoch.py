@@ -1,4 +1,4 @@
-"""OffsetForLeaderEpoch (API key 23), versions 0–4: where a leader epoch ended, so that a reader finds where it diverged.
+"""OffsetForLeaderEpoch (API key 23), versions 0–4: where a leader epoch ended, so that a reader finds where it parted.
 
 v1 answers with the epoch it found (KIP-279), v2 fences by the reader's current epoch (KIP-320), v3 tells consumers
 from replicas, v4 is flexible.

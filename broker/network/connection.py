@@ -200,7 +200,7 @@ class Connection(asyncio.Protocol):
         return not self._in_flight and not self._waiting
 
     def close_if_idle_since(self, oldest_ms: int) -> bool:
-        """Close it if nothing came since `oldest_ms`. A flag per read and a clock per look are cheaper than a clock per read."""
+        """Close it if nothing came since `oldest_ms`. A flag per read is cheaper than a clock per read."""
         if self._active or not self.is_idle:
             self._active = False
             self._last_active_ms = self.dispatcher.clock.monotonic_ms()

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """One API as served. `handle(services, context, request)` returns the response, a coroutine of it, or a Deferred."""
+    """One API as served. `handle(services, context, request)` returns a response, a coroutine of it, or a Deferred."""
 
     key: ApiKey
     min_version: int

@@ -122,15 +122,15 @@ class Partition:
         log = self.log
         try:
             buffers = log.write_out()
-        except StorageError as error:
-            self.fail(str(error))
-            return
-        if buffers:
+            if not buffers:
+                return
             header = journal_entries.encode_append_header(log.topic_id, log.partition, self.leader_epoch)
             end_offset = log.written_end_offset
             self._durability.append(
                 journal_entries.APPEND, [header, *buffers], lambda: self._became_durable(end_offset)
             )
+        except StorageError as error:
+            self.fail(str(error))
 
     def _became_durable(self, end_offset: int) -> None:
         if self._role is not None and self._role.became_durable(end_offset):
@@ -221,7 +221,7 @@ class Partition:
     # --- changing ----------------------------------------------------------------------------------------------
 
     async def delete_records_before(self, offset: int) -> int:
-        """Move the log's start to `offset` (-1: the high watermark), durably; returns the new start. Raises KafkaError."""
+        """Move the log's start to `offset` (-1: the high watermark), durably; returns the new start."""
         self._leader()
         high_watermark = self.high_watermark
         target = high_watermark if offset == -1 else offset

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from broker.durability import Durability
 from broker.log import LogConfig, LogManager, journal_entries
-from broker.metadata import MetadataDelta, MetadataImage, TopicImage
+from broker.metadata import RESOURCE_TOPIC, MetadataDelta, MetadataImage, PartitionImage, TopicImage
 from broker.partition.partition import Partition
 from protocol.errors import ErrorCode
 from wal import StorageError
@@ -61,32 +61,38 @@ class PartitionTable:
     def on_leadership(self, callback: OnLeadership) -> None:
         self._on_leadership.append(callback)
 
-    def load(self, image: MetadataImage) -> None:
-        """At start: every replica of this node, on the logs that recovery found; logs of no topic are deleted."""
-        self._logs.delete_strays({topic.topic_id for topic in image.topics_by_id.values()})
-        for topic in image.topics_by_name.values():
-            self._apply_topic(topic)
-
     def on_metadata_update(self, delta: MetadataDelta, image: MetadataImage) -> None:
-        for topic_id in delta.deleted_topic_ids:
-            self._remove_topic(topic_id)
-        for topic_id in delta.changed_topic_ids:
-            self._apply_topic(image.topics_by_id[topic_id])
-        for name in delta.changed_topic_configs:
-            for partition in self.of_topic(name).values():
-                partition.log.update_config(self._log_config_of(name))
+        """Follow the image: the first delta after a start holds every topic, on the logs that recovery found."""
+        for topic in delta.deleted_topics:
+            self._remove_topic(topic.topic_id)
+        for topic in delta.created_topics:
+            for assigned in topic.partitions:
+                self._apply(topic, assigned)
+        for change in delta.partition_changes:
+            self._apply(change.topic, change.partition)
+        for resource_type, name in delta.changed_configs:
+            if resource_type == RESOURCE_TOPIC:
+                self.reload_configs(name)
 
-    def _apply_topic(self, topic: TopicImage) -> None:
-        for assigned in topic.partitions:
-            if self._node_id not in assigned.replicas:
-                continue
-            partition = self.find_by_id(topic.topic_id, assigned.partition)
-            if partition is None:
-                partition = self._add(topic, assigned.partition)
-            if partition is not None and assigned.leader == self._node_id:
-                if partition.leader_epoch != assigned.leader_epoch:
-                    partition.lead(assigned.leader_epoch)
-                    self._announce(partition, assigned.leader_epoch)
+    def reload_configs(self, topic: str) -> None:
+        for partition in self.of_topic(topic).values():
+            partition.log.update_config(self._log_config_of(topic))
+
+    def delete_strays(self, image: MetadataImage) -> None:
+        """At the end of the start: logs on disk whose topic was deleted while their deletion was under way."""
+        self._logs.delete_strays(image.topics_by_id.keys())
+
+    def _apply(self, topic: TopicImage, assigned: PartitionImage) -> None:
+        if self._node_id not in assigned.replicas:
+            return
+        partition = self.find_by_id(topic.topic_id, assigned.partition)
+        if partition is None:
+            partition = self._add(topic, assigned.partition)
+        if partition is None or assigned.leader != self._node_id:
+            return
+        if partition.leader_epoch != assigned.leader_epoch:
+            partition.lead(assigned.leader_epoch)
+            self._announce(partition, assigned.leader_epoch)
 
     def _add(self, topic: TopicImage, index: int) -> Partition | None:
         try:

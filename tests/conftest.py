@@ -1,0 +1,34 @@
+"""Fixtures that every room's tests may use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from harness.broker_process import BrokerProcess
+
+StartBroker = Callable[..., BrokerProcess]
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
+    """One running broker for all tests of a module; each test uses topics of its own."""
+    with BrokerProcess(tmp_path_factory.mktemp("broker")) as running:
+        yield running
+
+
+@pytest.fixture
+def start_broker(tmp_path: Path) -> Iterator[StartBroker]:
+    """Start brokers that a test may configure and kill; all are gone after it."""
+    started: list[BrokerProcess] = []
+
+    def start(settings: dict[str, str] | None = None, *, name: str = "broker") -> BrokerProcess:
+        process = BrokerProcess(tmp_path / name, settings)
+        started.append(process)
+        return process.start()
+
+    yield start
+    for process in started:
+        if process.process is not None:
+            process.kill()
