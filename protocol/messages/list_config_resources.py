@@ -1,0 +1,21 @@
+"""ListConfigResources (API key 74)."""
+
+from __future__ import annotations
+
+from protocol.api_keys import ApiKey
+from protocol.schema import Array, Int8, Int16, Int32, Request, Response, String, Struct, field
+
+
+class ListConfigResourcesRequest(Request, api=ApiKey.LIST_CONFIG_RESOURCES, versions=(0, 1), flexible_since=0):
+    resource_types: Array[Int8] = field(since=1)
+
+
+class ListConfigResourcesResponse(Response, api=ApiKey.LIST_CONFIG_RESOURCES, versions=(0, 1), flexible_since=0):
+    throttle_time_ms: Int32 = 0
+    error_code: Int16 = 0
+    config_resources: Array[ConfigResource] = field()
+
+
+class ConfigResource(Struct):
+    resource_name: String = ""
+    resource_type: Int8 = field(since=1, default=16)

@@ -1,0 +1,29 @@
+"""SyncGroup (API key 14)."""
+
+from __future__ import annotations
+
+from protocol.api_keys import ApiKey
+from protocol.schema import Array, Bytes, Int16, Int32, NullableString, Request, Response, String, Struct, field
+
+
+class SyncGroupRequest(Request, api=ApiKey.SYNC_GROUP, versions=(0, 5), flexible_since=4):
+    group_id: String = ""
+    generation_id: Int32 = 0
+    member_id: String = ""
+    group_instance_id: NullableString = field(since=3, default=None)
+    protocol_type: NullableString = field(since=5, default=None)
+    protocol_name: NullableString = field(since=5, default=None)
+    assignments: Array[SyncGroupRequestAssignment] = field()
+
+
+class SyncGroupRequestAssignment(Struct):
+    member_id: String = ""
+    assignment: Bytes = b""
+
+
+class SyncGroupResponse(Response, api=ApiKey.SYNC_GROUP, versions=(0, 5), flexible_since=4):
+    throttle_time_ms: Int32 = field(since=1)
+    error_code: Int16 = 0
+    protocol_type: NullableString = field(since=5, default=None)
+    protocol_name: NullableString = field(since=5, default=None)
+    assignment: Bytes = b""
