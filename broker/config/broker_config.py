@@ -62,19 +62,21 @@ class BrokerConfig(
                 foreign[key] = text
             else:
                 raise unknown_name(key, [*BROKER_DEFINITIONS, *known_names()], "broker setting")
-        return _assemble({ConfigSource.STATIC_BROKER: static}, check_foreign(foreign))
+        return _assemble(static, check_foreign(foreign))
 
     def with_dynamic(self, *, default: Mapping[str, str], broker: Mapping[str, str]) -> BrokerConfig:
         """This config under alterations made at run time: the cluster's default, and this broker's over "
         "it."""
-        return _assemble(
-            {
-                ConfigSource.DYNAMIC_BROKER: broker,
-                ConfigSource.DYNAMIC_DEFAULT_BROKER: default,
-                ConfigSource.STATIC_BROKER: self.layers[ConfigSource.STATIC_BROKER],
-            },
-            list(self.warnings),
-        )
+        layers = {
+            ConfigSource.DYNAMIC_BROKER: broker,
+            ConfigSource.DYNAMIC_DEFAULT_BROKER: default,
+            ConfigSource.STATIC_BROKER: self.layers[ConfigSource.STATIC_BROKER],
+        }
+        values = _values_of(layers)
+        _check_together(values)
+        # Only these: the others were resolved when the broker started (listeners, directories) and stay.
+        dynamic = {definition.attribute for definition in dynamic_definitions().values()}
+        return dataclasses.replace(self, layers=layers, **{name: values[name] for name in dynamic})
 
     def with_warnings(self, warnings: Sequence[str]) -> BrokerConfig:
         return dataclasses.replace(self, warnings=(*self.warnings, *warnings))
@@ -112,7 +114,18 @@ BROKER_DEFINITIONS: Mapping[str, Definition] = {
 }
 
 
-def _assemble(layers: Layers, warnings: list[str]) -> BrokerConfig:
+def _assemble(static: Mapping[str, str], warnings: list[str]) -> BrokerConfig:
+    layers = {ConfigSource.STATIC_BROKER: static}
+    values = _values_of(layers)
+    _resolve_node_id(static, values)
+    _resolve_directories(values)
+    warnings = warnings + _resolve_listeners(values)
+    _check_together(values)
+    return BrokerConfig(layers=layers, warnings=tuple(warnings), **values)
+
+
+def _values_of(layers: Layers) -> dict[str, Any]:
+    """Values by attribute: parsed, merged, and derived from other settings where they are not set."""
     merged: dict[str, str] = {}
     for source in sorted(layers, reverse=True):
         merged.update(layers[source])
@@ -123,11 +136,7 @@ def _assemble(layers: Layers, warnings: list[str]) -> BrokerConfig:
     for definition in BROKER_DEFINITIONS.values():
         if definition.derived_from and values[definition.attribute] is None:
             values[definition.attribute] = _derive(definition, values)
-    _resolve_node_id(merged, values)
-    _resolve_directories(values)
-    warnings = warnings + _resolve_listeners(values)
-    _check_together(values)
-    return BrokerConfig(layers=layers, warnings=tuple(dict.fromkeys(warnings)), **values)
+    return values
 
 
 def _derive(definition: Definition, values: Mapping[str, Any]) -> Value:
@@ -141,10 +150,10 @@ def _derive(definition: Definition, values: Mapping[str, Any]) -> Value:
     raise AssertionError(f"{definition.name} has no source with a default")
 
 
-def _resolve_node_id(merged: Mapping[str, str], values: dict[str, Any]) -> None:
-    if "broker.id" not in merged or values["broker_id"] < 0:
+def _resolve_node_id(static: Mapping[str, str], values: dict[str, Any]) -> None:
+    if "broker.id" not in static or values["broker_id"] < 0:
         return
-    if "node.id" in merged and values["node_id"] != values["broker_id"]:
+    if "node.id" in static and values["node_id"] != values["broker_id"]:
         raise ConfigError(f"node.id={values['node_id']} and broker.id={values['broker_id']} name different nodes")
     values["node_id"] = values["broker_id"]
 

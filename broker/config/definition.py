@@ -54,10 +54,9 @@ class ConfigSource(IntEnum):
 
 
 class UpdateMode(Enum):
-    """Whether a broker setting can change while the broker runs, and for whom (Kafka's own words)."""
+    """Whether a broker setting can change while the broker runs (Kafka's own words)."""
 
     READ_ONLY = "read-only"
-    PER_BROKER = "per-broker"
     CLUSTER_WIDE = "cluster-wide"
 
 

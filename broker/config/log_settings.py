@@ -31,7 +31,7 @@ class StorageSettings:
         choices=("commit", "interval", "os"),
     )
     journal_profile: str = string(
-        "high",
+        "medium",
         "How much one group commit may gather (a setting of Millstream's own): low spares memory, ultra is "
         "for "
         "the largest requests.",

@@ -57,6 +57,6 @@ class SegmentSettings:
     )
     log_preallocate: bool = boolean(
         False,
-        "Whether a new segment file is given its full size at once.",
-        update=_CLUSTER_WIDE,
+        "Only false is accepted: the journal makes appends durable, so segments gain nothing by it.",
+        unsupported="preallocated segments",
     )

@@ -1,0 +1,51 @@
+"""What the four config handlers share: which resource is meant, whether it exists, what is set on it."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from broker.config import BrokerConfig
+from broker.handlers.services import Services
+from protocol.errors import ErrorCode, KafkaError
+
+
+class ResourceType(IntEnum):
+    """Kafka's ConfigResource types."""
+
+    TOPIC = 2
+    BROKER = 4
+    BROKER_LOGGER = 8
+    CLIENT_METRICS = 16
+    GROUP = 32
+
+
+def check_resource(services: Services, resource_type: int, name: str) -> None:
+    """KafkaError if there is no such resource, or none whose settings this node can tell or alter."""
+    match resource_type:
+        case ResourceType.TOPIC:
+            if not name:
+                raise KafkaError(ErrorCode.INVALID_REQUEST, "a topic's settings need the topic's name")
+            if services.metadata.image.topic(name) is None:
+                raise KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"there is no topic {name}")
+        case ResourceType.BROKER:
+            if name:
+                _check_node(services, name)
+        case ResourceType.BROKER_LOGGER:
+            _check_node(services, name)
+        case _:
+            raise KafkaError(ErrorCode.INVALID_REQUEST, f"resources of type {resource_type} have no settings here")
+
+
+def _check_node(services: Services, name: str) -> None:
+    if name != str(services.node_id):
+        raise KafkaError(
+            ErrorCode.INVALID_REQUEST, f"this is broker {services.node_id}, and the request is for broker {name!r}"
+        )
+
+
+def effective_config(services: Services) -> BrokerConfig:
+    """This broker's config under everything altered at run time."""
+    image = services.metadata.image
+    return services.config.with_dynamic(
+        default=image.default_broker_configs(), broker=image.broker_configs(services.node_id)
+    )
