@@ -1,0 +1,107 @@
+"""`meta.properties`, which says whose a data directory is: Kafka's file, version 1.
+
+    version=1
+    cluster.id=MkU3OEVBNTcwNTJENDM2Qg
+    node.id=1
+    directory.id=Hl5n0UcfT3iC6kYbNMTd3Q
+
+Written when the directory is first used, and never changed. Ids are UUIDs in Kafka's text: URL-safe base64, unpadded.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from wal import Filesystem, make_directory_durably, read_atomic, write_atomically
+
+FILE_NAME = "meta.properties"
+_VERSION = "1"
+
+
+class WrongDirectory(Exception):
+    """The data directory belongs to another node or cluster; the message says which, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetaProperties:
+    cluster_id: str
+    node_id: int
+    directory_id: str
+
+
+def new_uuid() -> bytes:
+    """16 random bytes, a UUID of version 4, whose text does not look like a command-line option."""
+    while True:
+        raw = bytearray(os.urandom(16))
+        raw[6] = raw[6] & 0x0F | 0x40
+        raw[8] = raw[8] & 0x3F | 0x80
+        if not uuid_text(bytes(raw)).startswith("-"):
+            return bytes(raw)
+
+
+def uuid_text(uuid: bytes) -> str:
+    """22 characters."""
+    return base64.urlsafe_b64encode(uuid).rstrip(b"=").decode("ascii")
+
+
+def load_or_create_meta_properties(
+    filesystem: Filesystem,
+    data_directory: str,
+    *,
+    node_id: int,
+    cluster_id: str | None = None,
+    make_uuid: Callable[[], bytes] = new_uuid,
+) -> MetaProperties:
+    """Whose `data_directory` is, making it this node's where it is new.
+
+    `cluster_id` is the configured one, if any. Raises WrongDirectory where the directory is another's or the file
+    does not make sense, and StorageError.
+    """
+    path = f"{data_directory}/{FILE_NAME}"
+    data = read_atomic(filesystem, path)
+    if data is None:
+        created = MetaProperties(cluster_id or uuid_text(make_uuid()), node_id, uuid_text(make_uuid()))
+        make_directory_durably(filesystem, data_directory)
+        write_atomically(filesystem, path, _encode(created))
+        return created
+    properties = _decode(path, data)
+    if properties.node_id != node_id:
+        raise WrongDirectory(
+            f"{data_directory} is the data directory of node {properties.node_id}, but node.id is {node_id}: "
+            f"start it with node.id={properties.node_id}, or give this node another directory"
+        )
+    if cluster_id is not None and properties.cluster_id != cluster_id:
+        raise WrongDirectory(
+            f"{data_directory} belongs to cluster {properties.cluster_id}, but cluster.id is {cluster_id}: "
+            "start it without cluster.id, or give this node another directory"
+        )
+    return properties
+
+
+def _encode(properties: MetaProperties) -> bytes:
+    lines = [
+        f"version={_VERSION}",
+        f"cluster.id={properties.cluster_id}",
+        f"node.id={properties.node_id}",
+        f"directory.id={properties.directory_id}",
+    ]
+    return ("\n".join(lines) + "\n").encode("utf-8")
+
+
+def _decode(path: str, data: bytes) -> MetaProperties:
+    values: dict[str, str] = {}
+    for line in data.decode("utf-8", errors="replace").splitlines():
+        key, separator, value = line.strip().partition("=")
+        if separator and not key.startswith("#"):
+            values[key.strip()] = value.strip()
+    if values.get("version") != _VERSION:
+        raise WrongDirectory(f"{path}: version {values.get('version')!r} is not known, only {_VERSION} is")
+    missing = [key for key in ("cluster.id", "node.id", "directory.id") if not values.get(key)]
+    if missing:
+        raise WrongDirectory(f"{path}: {', '.join(missing)} is missing; restore the file from a copy")
+    if not values["node.id"].isdecimal():
+        raise WrongDirectory(f"{path}: node.id={values['node.id']} is not a number; restore the file")
+    return MetaProperties(values["cluster.id"], int(values["node.id"]), values["directory.id"])
