@@ -122,7 +122,7 @@ def _compress_lz4(data: Buffer, level: int | None) -> bytes:
         level = _LZ4_FAST
     # Java's reader refuses frames whose blocks depend on each other.
     compressor = cramjam.lz4.Compressor(level=level, content_checksum=False, block_linked=False)
-    compressor.compress(data)
+    compressor.compress(bytes(data))  # it takes bytes alone
     return bytes(compressor.finish())
 
 

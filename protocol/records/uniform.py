@@ -95,7 +95,12 @@ def _offsets_ascend(data: bytes, stride: int, length: int, index: int, layout: R
 def _timestamp_deltas(data: bytes, end: int, stride: int, layout: RecordLayout) -> set[int]:
     """The timestamp deltas in the run; records of one batch share few."""
     columns = [data[at:end:stride] for at in range(layout.attributes_at + 1, layout.offset_at)]
-    distinct: Iterable[tuple[int, ...]] = set(zip(*columns, strict=True))
+    # A set of bytes is built four times as fast as one of tuples.
+    distinct: Iterable[tuple[int, ...]]
+    if len(columns) == 1:
+        distinct = [(byte,) for byte in set(columns[0])]
+    else:
+        distinct = set(zip(*columns, strict=True))
     deltas = set()
     for column_bytes in distinct:
         zigzag = 0

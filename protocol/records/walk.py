@@ -39,7 +39,7 @@ def walk_record(data: bytes, position: int, offset_delta: int) -> RecordLayout:
     headers_at = value_at if value_size == -1 else _after(value_size, value_at, end)
     at = headers_at + 1
     if data[headers_at]:
-        at = _walk_headers(data, headers_at, end)
+        at = walk_headers(data, headers_at, end)
     if at != end:
         raise invalid_record(f"a record of {size} bytes has {size + at - end} bytes of fields")
     return RecordLayout(
@@ -62,15 +62,26 @@ def _after(size: int, position: int, end: int) -> int:
     return position + size
 
 
-def _walk_headers(data: bytes, position: int, end: int) -> int:
+def walk_headers(data: bytes, position: int, end: int) -> int:
+    """The position after the header count at `position` and its headers; nothing reaches beyond `end`."""
     count, at = read_varint(data, position)
     # Each takes two bytes at least, so a count beyond that is a lie.
     if not 0 <= count <= (end - at) // 2:
         raise invalid_record(f"{count} headers do not fit their record")
     for _ in range(count):
-        size, at = read_varint(data, at)
-        at = _after(size, at, end)
-        size, at = read_varint(data, at)
-        if size != -1:
+        size = data[at]
+        if size & 129:
+            size, at = read_varint(data, at)
             at = _after(size, at, end)
+        else:
+            at += 1 + (size >> 1)
+        size = data[at]
+        if size & 129:
+            size, at = read_varint(data, at)
+            if size != -1:
+                at = _after(size, at, end)
+        else:
+            at += 1 + (size >> 1)
+    if at > end:
+        raise invalid_record("headers do not fit their record")
     return at
