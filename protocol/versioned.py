@@ -17,6 +17,7 @@ from protocol.schema import Message
 M = TypeVar("M", bound=Message)
 
 _PREFIX = struct.Struct(">h")
+VERSION_BYTES = _PREFIX.size
 
 
 def encode_prefixed(prefix: int, message: Message, version: int) -> bytes:
@@ -26,7 +27,7 @@ def encode_prefixed(prefix: int, message: Message, version: int) -> bytes:
 
 
 def read_prefix(data: bytes | memoryview) -> int:
-    if len(data) < _PREFIX.size:
+    if len(data) < VERSION_BYTES:
         raise ProtocolError(f"{len(data)} bytes where a version and a message must be")
     prefix: int = _PREFIX.unpack_from(data)[0]
     return prefix
@@ -43,7 +44,7 @@ def decode_versioned(cls: type[M], data: bytes | memoryview) -> M:
 
 def decode_body(cls: type[M], version: int, data: bytes | memoryview) -> M:
     """The message behind an int16 that the caller has read."""
-    message, pos = decoder(cls, version)(memoryview(data), _PREFIX.size)
+    message, pos = decoder(cls, version)(memoryview(data), VERSION_BYTES)
     if pos != len(data):
         raise ProtocolError(f"{len(data) - pos} bytes after the end of {cls.__name__} v{version}")
     return message

@@ -1,4 +1,9 @@
-"""DescribeAcls (API key 29), CreateAcls (API key 30), DeleteAcls (API key 31)."""
+"""DescribeAcls, CreateAcls, DeleteAcls (API keys 29 to 31): who may do what (KIP-140).
+
+v1    pattern types: literal, prefixed (KIP-290)
+v2    flexible
+v3    user resource type, for delegation tokens of others (KIP-373)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""AddOffsetsToTxn (API key 25)."""
+"""AddOffsetsToTxn (API key 25): a group whose offsets a transaction is about to commit (KIP-98).
+
+v2    PRODUCER_FENCED may be answered (KIP-588)
+v3    flexible
+v4    TRANSACTION_ABORTABLE may be answered (KIP-890)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""AddPartitionsToTxn (API key 24)."""
+"""AddPartitionsToTxn (API key 24): partitions that a transaction is about to write to (KIP-98).
+
+v2    PRODUCER_FENCED may be answered (KIP-588)
+v3    flexible
+v4    between brokers only: several transactions at once, verify_only (KIP-890)
+v5    TRANSACTION_ABORTABLE may be answered (KIP-890)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""AlterConfigs (API key 33)."""
+"""AlterConfigs (API key 33): replace all dynamic settings of resources (KIP-133).
+
+v2    flexible
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""AlterPartition (API key 56)."""
+"""AlterPartition (API key 56): a leader changes its in-sync replicas (KIP-497).
+
+v1    leader_recovery_state (KIP-704)
+v2    topics by id instead of name (KIP-841)
+v3    the new in-sync replicas with their broker epochs (KIP-903)
+"""
 
 from __future__ import annotations
 

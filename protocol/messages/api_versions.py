@@ -1,4 +1,13 @@
-"""ApiVersions (API key 18)."""
+"""ApiVersions (API key 18): what the broker serves; the first request of a connection.
+
+A request in a version that the broker does not know is answered in v0 with UNSUPPORTED_VERSION and the
+versions of this API, and the response header is never flexible, so that every client can read it (KIP-511).
+
+v1    throttle_time_ms
+v3    flexible; client software name and version (KIP-511); features (KIP-584)
+v4    a feature's min_version may be 0 (KAFKA-17011)
+v5    the cluster and node that the client means to talk to
+"""
 
 from __future__ import annotations
 

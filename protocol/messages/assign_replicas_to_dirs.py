@@ -1,4 +1,4 @@
-"""AssignReplicasToDirs (API key 73)."""
+"""AssignReplicasToDirs (API key 73): a broker tells which replica lies in which directory (KIP-858)."""
 
 from __future__ import annotations
 

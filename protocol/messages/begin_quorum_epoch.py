@@ -1,4 +1,7 @@
-"""BeginQuorumEpoch (API key 53)."""
+"""BeginQuorumEpoch (API key 53): the new leader of the metadata quorum tells its voters (KIP-595).
+
+v1    flexible; voter id, directory id and leader endpoints (KIP-853)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""ConsumerGroupDescribe (API key 69)."""
+"""ConsumerGroupDescribe (API key 69): state and members of groups in the new consumer protocol (KIP-848).
+
+v1    member_type: classic (0) or consumer (1) (KIP-1099)
+"""
 
 from __future__ import annotations
 

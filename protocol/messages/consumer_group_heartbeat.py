@@ -1,4 +1,7 @@
-"""ConsumerGroupHeartbeat (API key 68)."""
+"""ConsumerGroupHeartbeat (API key 68): the one request of a member in the new consumer protocol (KIP-848).
+
+v1    subscribed_topic_regex; the member makes its own member id (KIP-1082)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""ControlRecordTypeSchema, EndTxnMarker, LeaderChangeMessage, KRaftVersionRecord, SnapshotHeaderRecord, SnapshotFooterRecord, VotersRecord."""
+"""Keys and values of control records: transaction markers, and those of the metadata quorum.
+
+A control record's key begins with its version and type (`ControlRecordTypeSchema`): 0 abort, 1 commit,
+2 leader change, 3 snapshot header, 4 snapshot footer, 5 KRaft version, 6 KRaft voters. Keys and the values of
+transaction markers have an int16 version in front (`protocol.versioned`); the others carry it as a field.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""BrokerRegistration (API key 62), BrokerHeartbeat (API key 63), UnregisterBroker (API key 64), ControllerRegistration (API key 70), UnregisterController (API key 94), AllocateProducerIds (API key 67), Envelope (API key 58)."""
+"""What brokers and controllers say to the active controller: registration, heartbeats, producer ids, envelopes.
+
+BrokerRegistration (62), BrokerHeartbeat (63), UnregisterBroker (64), ControllerRegistration (70),
+UnregisterController (94), AllocateProducerIds (67), Envelope (58: a client's request, forwarded; KIP-590).
+
+BrokerRegistration v2 adds log_dirs (KIP-858), v3 previous_broker_epoch (KIP-966); BrokerHeartbeat v1
+offline_log_dirs (KIP-858), v2 cordoned_log_dirs (KIP-1066).
+"""
 
 from __future__ import annotations
 

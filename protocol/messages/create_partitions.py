@@ -1,4 +1,8 @@
-"""CreatePartitions (API key 37)."""
+"""CreatePartitions (API key 37): more partitions for existing topics (KIP-195).
+
+v2    flexible
+v3    THROTTLING_QUOTA_EXCEEDED may be answered (KIP-599)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,12 @@
-"""CreateTopics (API key 19)."""
+"""CreateTopics (API key 19).
+
+v1    validate_only, error_message (KIP-4)
+v2    throttle_time_ms
+v4    num_partitions and replication_factor may be -1: the broker's defaults (KIP-464)
+v5    flexible; what was created comes back, configs included (KIP-525)
+v6    THROTTLING_QUOTA_EXCEEDED may be answered (KIP-599)
+v7    topic_id (KIP-516)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""CreateDelegationToken (API key 38), RenewDelegationToken (API key 39), ExpireDelegationToken (API key 40), DescribeDelegationToken (API key 41)."""
+"""CreateDelegationToken, Renew-, Expire- and DescribeDelegationToken (API keys 38 to 41): tokens for principals (KIP-48).
+
+v2    flexible
+v3    tokens for others: owner and requester (KIP-373)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""DeleteGroups (API key 42)."""
+"""DeleteGroups (API key 42): delete empty groups and their offsets (KIP-229).
+
+v2    flexible
+v3    error_message
+"""
 
 from __future__ import annotations
 

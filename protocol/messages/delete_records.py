@@ -1,4 +1,7 @@
-"""DeleteRecords (API key 21)."""
+"""DeleteRecords (API key 21): move log start offsets up (KIP-107).
+
+v2    flexible
+"""
 
 from __future__ import annotations
 

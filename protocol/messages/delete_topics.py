@@ -1,4 +1,11 @@
-"""DeleteTopics (API key 20)."""
+"""DeleteTopics (API key 20).
+
+v1    throttle_time_ms
+v3    TOPIC_DELETION_DISABLED may be answered (KIP-322)
+v4    flexible
+v5    error_message; THROTTLING_QUOTA_EXCEEDED may be answered (KIP-599)
+v6    topics by name or by id (KIP-516)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""DescribeCluster (API key 60)."""
+"""DescribeCluster (API key 60): cluster id, controller and brokers (KIP-700).
+
+v1    endpoint_type: brokers (1) or controllers (2) (KIP-919)
+v2    fenced brokers, if asked for (KIP-1073)
+"""
 
 from __future__ import annotations
 

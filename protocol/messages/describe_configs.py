@@ -1,4 +1,10 @@
-"""DescribeConfigs (API key 32)."""
+"""DescribeConfigs (API key 32): settings of topics, brokers and more (KIP-133).
+
+v0    is_default instead of a source
+v1    config_source and synonyms (KIP-226)
+v3    config_type and documentation (KIP-569)
+v4    flexible
+"""
 
 from __future__ import annotations
 

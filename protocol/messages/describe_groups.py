@@ -1,4 +1,11 @@
-"""DescribeGroups (API key 15)."""
+"""DescribeGroups (API key 15): state and members of classic groups.
+
+v1    throttle_time_ms
+v3    authorized_operations (KIP-430)
+v4    group_instance_id (KIP-345)
+v5    flexible
+v6    error_message, and GROUP_ID_NOT_FOUND instead of a dead group (KIP-1043)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DescribeProducers (API key 61)."""
+"""DescribeProducers (API key 61): the producers whose state a partition's leader holds (KIP-664)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DescribeTopicPartitions (API key 75)."""
+"""DescribeTopicPartitions (API key 75): topics page by page, with eligible leader replicas (KIP-966)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""ElectLeaders (API key 43)."""
+"""ElectLeaders (API key 43): make preferred or unclean leaders lead (KIP-183).
+
+v1    election_type: preferred (0), unclean (1) (KIP-460)
+v2    flexible
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""EndQuorumEpoch (API key 54)."""
+"""EndQuorumEpoch (API key 54): the leader of the metadata quorum steps down (KIP-595).
+
+v1    flexible; preferred candidates with directory ids, leader endpoints (KIP-853)
+"""
 
 from __future__ import annotations
 

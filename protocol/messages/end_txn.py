@@ -1,4 +1,10 @@
-"""EndTxn (API key 26)."""
+"""EndTxn (API key 26): commit or abort a transaction (KIP-98).
+
+v2    PRODUCER_FENCED may be answered (KIP-588)
+v3    flexible
+v4    TRANSACTION_ABORTABLE may be answered (KIP-890)
+v5    the epoch is bumped, and comes back with the producer id (KIP-890, part 2)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""UpdateFeatures (API key 57)."""
+"""UpdateFeatures (API key 57): finalise feature levels (KIP-584).
+
+v1    validate_only, upgrade_type (KIP-778)
+v2    without results for each feature
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,23 @@
-"""Fetch (API key 1)."""
+"""Fetch (API key 1): read record batches from partitions, as a consumer or as a follower.
+
+v0-1  message sets of magic 0; v1 adds throttle_time_ms
+v2    message sets of magic 1 (KIP-32)
+v3    max_bytes over all partitions, whose order counts since then (KIP-74)
+v4    record batches of magic 2, isolation_level, last stable offset, aborted transactions (KIP-98)
+v5    log_start_offset (KIP-107)
+v6    KAFKA_STORAGE_ERROR may be answered (KIP-112)
+v7    incremental sessions (KIP-227)
+v9    current_leader_epoch fences (KIP-320)
+v10   zstd may be answered (KIP-110)
+v11   rack_id and preferred_read_replica (KIP-392)
+v12   flexible; last_fetched_epoch and diverging_epoch (KIP-595)
+v13   topics by id instead of name (KIP-516)
+v14   OFFSET_MOVED_TO_TIERED_STORAGE may be answered (KIP-405)
+v15   replica_state in place of replica_id (KIP-903)
+v16   node_endpoints (KIP-951)
+v17   replica_directory_id (KIP-853)
+v18   a follower tells the high watermark it knows (KIP-1166)
+"""
 
 from __future__ import annotations
 

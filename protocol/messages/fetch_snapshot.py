@@ -1,4 +1,7 @@
-"""FetchSnapshot (API key 59)."""
+"""FetchSnapshot (API key 59): a piece of a snapshot of the metadata log (KIP-630).
+
+v1    replica_directory_id (KIP-853)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""FindCoordinator (API key 10)."""
+"""FindCoordinator (API key 10): the broker that coordinates a group, a transactional id or a share group.
+
+v1    key_type (0 group, 1 transaction), error_message, throttle_time_ms (KIP-98)
+v3    flexible
+v4    several keys at once (KIP-699)
+v5    TRANSACTION_ABORTABLE may be answered (KIP-890)
+v6    key_type 2: share group state (KIP-932)
+"""
 
 from __future__ import annotations
 

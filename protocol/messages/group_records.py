@@ -1,6 +1,25 @@
-"""LegacyOffsetCommitKey, LegacyOffsetCommitValue, OffsetCommitKey, OffsetCommitValue, GroupMetadataKey, GroupMetadataValue, ConsumerGroupMetadataKey, ConsumerGroupMetadataValue, ConsumerGroupPartitionMetadataKey, ConsumerGroupPartitionMetadataValue, ConsumerGroupMemberMetadataKey, ConsumerGroupMemberMetadataValue, ConsumerGroupTargetAssignmentMetadataKey, ConsumerGroupTargetAssignmentMetadataValue, ConsumerGroupTargetAssignmentMemberKey, ConsumerGroupTargetAssignmentMemberValue, ConsumerGroupCurrentMemberAssignmentKey, ConsumerGroupCurrentMemberAssignmentValue, ConsumerGroupRegularExpressionKey, ConsumerGroupRegularExpressionValue."""
+"""Keys and values of `__consumer_offsets`, in Kafka's formats.
+
+A key is its type as int16 and the fields of version 0; a value its version as int16 and the fields. A null
+value is a tombstone.
+
+    0, 1  offset commit        (group, topic, partition) -> offset, leader epoch, metadata, timestamps
+    2     classic group        (group) -> generation, protocol, leader, members
+    3     consumer group       (group) -> epoch; 3 to 8 and 16 are KIP-848
+    4     subscribed topics    obsolete, only read
+    5     member               (group, member) -> what it said in heartbeats
+    6     target assignment    (group) -> epoch
+    7     target of a member   (group, member) -> partitions
+    8     current assignment   (group, member) -> epochs, state, partitions
+    16    regular expression   (group, expression) -> topics that match
+
+OffsetCommitValue: v1 adds expire_timestamp, v2 drops it, v3 leader_epoch (KIP-320), v4 flexible with topic_id.
+GroupMetadataValue: v1 rebalance timeouts, v2 current_state_timestamp, v3 group_instance_id (KIP-345), v4 flexible.
+"""
 
 from __future__ import annotations
+
+from typing import TypeVar
 
 from protocol.schema import (
     Array,
@@ -16,6 +35,9 @@ from protocol.schema import (
     Uuid,
     field,
 )
+from protocol.versioned import decode_body, decode_versioned, encode_prefixed, encode_versioned, read_prefix
+
+M = TypeVar("M", bound=Message)
 
 
 class LegacyOffsetCommitKey(Message, versions=(0, 0)):
@@ -164,7 +186,7 @@ class ConsumerGroupCurrentMemberAssignmentValue(Message, versions=(0, 0), flexib
 class TopicPartitions(Struct):
     topic_id: Uuid = field()
     partitions: Array[Int32] = field()
-    assignment_epochs: NullableArray[Int32] = field(tag=0, default=None)
+    assignment_epochs: NullableArray[Int32] = field(tag=0)
 
 
 class ConsumerGroupRegularExpressionKey(Message, versions=(0, 0)):
@@ -176,3 +198,39 @@ class ConsumerGroupRegularExpressionValue(Message, versions=(0, 0), flexible_sin
     topics: Array[String] = field()
     version: Int64 = 0
     timestamp: Int64 = 0
+
+
+KEY_TYPES: dict[int, type[Message]] = {
+    0: LegacyOffsetCommitKey,
+    1: OffsetCommitKey,
+    2: GroupMetadataKey,
+    3: ConsumerGroupMetadataKey,
+    4: ConsumerGroupPartitionMetadataKey,
+    5: ConsumerGroupMemberMetadataKey,
+    6: ConsumerGroupTargetAssignmentMetadataKey,
+    7: ConsumerGroupTargetAssignmentMemberKey,
+    8: ConsumerGroupCurrentMemberAssignmentKey,
+    16: ConsumerGroupRegularExpressionKey,
+}
+"""The key classes by the number that stands in front of them."""
+
+_TYPE_OF_KEY = {cls: record_type for record_type, cls in KEY_TYPES.items()}
+
+
+def encode_key(key: Message) -> bytes:
+    return encode_prefixed(_TYPE_OF_KEY[type(key)], key, 0)
+
+
+def decode_key(data: bytes | memoryview) -> Message | None:
+    """The key of a record; None if it is of a type that we do not know, as a newer Kafka may write."""
+    cls = KEY_TYPES.get(read_prefix(data))
+    return None if cls is None else decode_body(cls, 0, data)
+
+
+def encode_value(value: Message, version: int) -> bytes:
+    return encode_versioned(value, version)
+
+
+def decode_value(cls: type[M], data: bytes | memoryview) -> M:
+    """The value of a record, which its key's class decides; an unknown version raises ProtocolError."""
+    return decode_versioned(cls, data)

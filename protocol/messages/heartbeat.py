@@ -1,4 +1,9 @@
-"""Heartbeat (API key 12)."""
+"""Heartbeat (API key 12): a member of a classic group is alive.
+
+v1    throttle_time_ms
+v3    group_instance_id (KIP-345)
+v4    flexible
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""IncrementalAlterConfigs (API key 44)."""
+"""IncrementalAlterConfigs (API key 44): set, delete, append to or subtract from single settings (KIP-339).
+
+Operations: 0 set, 1 delete, 2 append, 3 subtract.
+
+v1    flexible
+"""
 
 from __future__ import annotations
 

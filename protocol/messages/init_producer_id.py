@@ -1,4 +1,11 @@
-"""InitProducerId (API key 22)."""
+"""InitProducerId (API key 22): a producer id and epoch, for idempotence or a transactional id (KIP-98).
+
+v2    flexible
+v3    the producer's present id and epoch, to bump the epoch (KIP-360)
+v4    PRODUCER_FENCED may be answered (KIP-588)
+v5    TRANSACTION_ABORTABLE may be answered (KIP-890)
+v6    two-phase commit (KIP-939); not stable yet, so never advertised
+"""
 
 from __future__ import annotations
 

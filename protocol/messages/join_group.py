@@ -1,4 +1,14 @@
-"""JoinGroup (API key 11)."""
+"""JoinGroup (API key 11): become a member of a group, or rejoin it for the next generation.
+
+v1    rebalance_timeout_ms apart from the session timeout (KIP-62)
+v2    throttle_time_ms
+v4    a first join is answered with MEMBER_ID_REQUIRED and a member id (KIP-394)
+v5    group_instance_id (KIP-345)
+v6    flexible
+v7    protocol_type in the answer, protocol_name may be null (KIP-559)
+v8    reason (KIP-800)
+v9    skip_assignment: a static leader that came back need not assign (KIP-814)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""LeaveGroup (API key 13)."""
+"""LeaveGroup (API key 13): leave a group, or remove members from it.
+
+v1    throttle_time_ms
+v3    several members, with group_instance_id, each with its own error (KIP-345)
+v4    flexible
+v5    reason (KIP-800)
+"""
 
 from __future__ import annotations
 

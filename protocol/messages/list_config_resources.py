@@ -1,4 +1,8 @@
-"""ListConfigResources (API key 74)."""
+"""ListConfigResources (API key 74): which resources have settings.
+
+v0    client metrics subscriptions only, then called ListClientMetricsResources (KIP-714)
+v1    resource_types (KIP-1142)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""ListGroups (API key 16)."""
+"""ListGroups (API key 16): the groups that a broker coordinates.
+
+v1    throttle_time_ms
+v3    flexible
+v4    states_filter, group_state (KIP-518)
+v5    types_filter, group_type (KIP-848)
+"""
 
 from __future__ import annotations
 

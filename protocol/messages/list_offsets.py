@@ -1,4 +1,20 @@
-"""ListOffsets (API key 2)."""
+"""ListOffsets (API key 2): the offset at a timestamp, or at a place that a negative timestamp names.
+
+Special timestamps: -1 latest, -2 earliest, -3 the record of the greatest timestamp (v7), -4 earliest local
+(v8), -5 latest tiered (v9), -6 earliest pending upload (v11).
+
+v0    up to max_num_offsets segment starts before the timestamp, in old_style_offsets
+v1    one offset and its timestamp (KIP-79)
+v2    isolation_level, throttle_time_ms (KIP-98)
+v4    current_leader_epoch fences; leader_epoch in the answer (KIP-320)
+v5    OFFSET_NOT_AVAILABLE may be answered (KIP-207)
+v6    flexible
+v7    greatest timestamp (KIP-734)
+v8    earliest local offset (KIP-405)
+v9    latest tiered offset (KIP-1005)
+v10   timeout_ms, for what has to be asked of remote storage (KIP-1075)
+v11   earliest pending upload (KIP-1023)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""ListTransactions (API key 66)."""
+"""ListTransactions (API key 66): the transactional ids of a coordinator (KIP-664).
+
+v1    duration_filter (KIP-994)
+v2    transactional_id_pattern (KIP-1152)
+"""
 
 from __future__ import annotations
 

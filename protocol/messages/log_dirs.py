@@ -1,4 +1,14 @@
-"""DescribeLogDirs (API key 35), AlterReplicaLogDirs (API key 34)."""
+"""DescribeLogDirs (API key 35) and AlterReplicaLogDirs (API key 34): replicas on disks (KIP-113).
+
+DescribeLogDirs
+v2    flexible
+v3    a top-level error_code
+v4    total_bytes and usable_bytes of the volume (KIP-827)
+v5    is_cordoned (KIP-1066)
+
+AlterReplicaLogDirs
+v2    flexible
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,19 @@
-"""Metadata (API key 3)."""
+"""Metadata (API key 3): brokers, topics, partitions and their leaders.
+
+v0    no topics means all of them
+v1    null means all, none means none; racks, controller_id, is_internal
+v2    cluster_id (KIP-78)
+v3    throttle_time_ms
+v4    allow_auto_topic_creation
+v5    offline_replicas (KIP-112)
+v7    leader_epoch (KIP-320)
+v8    authorized operations of cluster and topics (KIP-430)
+v9    flexible
+v10   topic ids in the answer (KIP-516)
+v11   without the cluster's authorized operations: DescribeCluster has them (KIP-700)
+v12   topics may be asked for by id (KIP-516)
+v13   a top-level error_code (KIP-1102)
+"""
 
 from __future__ import annotations
 

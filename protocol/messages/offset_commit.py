@@ -1,4 +1,16 @@
-"""OffsetCommit (API key 8)."""
+"""OffsetCommit (API key 8): keep how far a group has read.
+
+v0    for offsets in ZooKeeper: neither generation nor member
+v1    generation and member; commit_timestamp for each partition
+v2    retention_time_ms for all instead
+v3    throttle_time_ms
+v5    without retention_time_ms: the broker's setting decides (KIP-211)
+v6    committed_leader_epoch (KIP-320)
+v7    group_instance_id (KIP-345)
+v8    flexible
+v9    the generation may be a member epoch; STALE_MEMBER_EPOCH, GROUP_ID_NOT_FOUND (KIP-848)
+v10   topics by id instead of name (KIP-848)
+"""
 
 from __future__ import annotations
 

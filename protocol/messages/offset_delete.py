@@ -1,4 +1,7 @@
-"""OffsetDelete (API key 47)."""
+"""OffsetDelete (API key 47): forget committed offsets of topics that a group does not subscribe to (KIP-496).
+
+Never flexible.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,15 @@
-"""OffsetFetch (API key 9)."""
+"""OffsetFetch (API key 9): what a group has committed.
+
+v0    offsets in ZooKeeper; the same bytes as v1
+v2    null topics means all; a top-level error_code (KIP-88)
+v3    throttle_time_ms
+v5    committed_leader_epoch (KIP-320)
+v6    flexible
+v7    require_stable: not while a transaction's offsets are pending (KIP-447)
+v8    several groups at once (KIP-709)
+v9    member_id and member_epoch (KIP-848)
+v10   topics by id instead of name (KIP-848)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""OffsetForLeaderEpoch (API key 23)."""
+"""OffsetForLeaderEpoch (API key 23): where a leader epoch ended in this log (KIP-101).
+
+v1    leader_epoch in the answer (KIP-279)
+v2    current_leader_epoch fences; throttle_time_ms (KIP-320)
+v3    replica_id
+v4    flexible
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DefaultPrincipalData."""
+"""DefaultPrincipalData: the principal inside an Envelope request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,19 @@
-"""Produce (API key 0)."""
+"""Produce (API key 0): append record batches to partitions.
+
+v0-2  message sets of magic 0 and 1
+v1    throttle_time_ms
+v2    log_append_time_ms (KIP-32)
+v3    transactional_id, record batches of magic 2 (KIP-98)
+v4    KAFKA_STORAGE_ERROR may be answered (KIP-112)
+v5    log_start_offset (KIP-107)
+v7    zstd may be used (KIP-110)
+v8    record_errors and error_message (KIP-467)
+v9    flexible
+v10   current_leader and node_endpoints beside NOT_LEADER_OR_FOLLOWER (KIP-951)
+v11   TRANSACTION_ABORTABLE may be answered (KIP-890)
+v12   the first produce of a transaction adds its partition (KIP-890, part 2)
+v13   topics by id instead of name (KIP-516)
+"""
 
 from __future__ import annotations
 

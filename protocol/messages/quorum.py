@@ -1,4 +1,8 @@
-"""DescribeQuorum (API key 55)."""
+"""DescribeQuorum (API key 55): voters and observers of the metadata quorum (KIP-595).
+
+v1    when each replica last fetched and was last caught up (KIP-836)
+v2    directory ids, nodes, error messages (KIP-853)
+"""
 
 from __future__ import annotations
 

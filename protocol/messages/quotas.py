@@ -1,4 +1,7 @@
-"""DescribeClientQuotas (API key 48), AlterClientQuotas (API key 49)."""
+"""DescribeClientQuotas and AlterClientQuotas (API keys 48 and 49): limits for users, clients and addresses (KIP-546).
+
+v1    flexible
+"""
 
 from __future__ import annotations
 

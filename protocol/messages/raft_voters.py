@@ -1,4 +1,7 @@
-"""AddRaftVoter (API key 80), RemoveRaftVoter (API key 81), UpdateRaftVoter (API key 82)."""
+"""AddRaftVoter, RemoveRaftVoter, UpdateRaftVoter (API keys 80 to 82): change the metadata quorum (KIP-853).
+
+AddRaftVoter v1 adds ack_when_committed.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""AlterPartitionReassignments (API key 45), ListPartitionReassignments (API key 46)."""
+"""AlterPartitionReassignments and ListPartitionReassignments (API keys 45 and 46): move replicas (KIP-455).
+
+v1    allow_replication_factor_change (KIP-860)
+"""
 
 from __future__ import annotations
 

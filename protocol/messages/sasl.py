@@ -1,4 +1,8 @@
-"""SaslHandshake (API key 17), SaslAuthenticate (API key 36)."""
+"""SaslHandshake (API key 17) and SaslAuthenticate (API key 36): agree on a mechanism, then exchange its tokens.
+
+SaslHandshake v0 is followed by bare tokens, v1 by SaslAuthenticate requests (KIP-152). Never flexible.
+SaslAuthenticate v1 adds session_lifetime_ms (KIP-368), v2 is flexible.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DescribeUserScramCredentials (API key 50), AlterUserScramCredentials (API key 51)."""
+"""DescribeUserScramCredentials and AlterUserScramCredentials (API keys 50 and 51) (KIP-554)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""ShareAcknowledge (API key 79)."""
+"""ShareAcknowledge (API key 79): accept, release or reject acquired records (KIP-932).
+
+v1    first stable version
+v2    acknowledgements that renew (KIP-1222)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""ShareFetch (API key 78)."""
+"""ShareFetch (API key 78): acquire records for a share group, and acknowledge earlier ones (KIP-932).
+
+v1    first stable version
+v2    share_acquire_mode (KIP-1206), acknowledgements that renew (KIP-1222)
+"""
 
 from __future__ import annotations
 

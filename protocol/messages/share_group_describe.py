@@ -1,4 +1,7 @@
-"""ShareGroupDescribe (API key 77)."""
+"""ShareGroupDescribe (API key 77): state and members of share groups (KIP-932).
+
+v0 was early access and is gone.
+"""
 
 from __future__ import annotations
 

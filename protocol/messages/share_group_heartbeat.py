@@ -1,4 +1,7 @@
-"""ShareGroupHeartbeat (API key 76)."""
+"""ShareGroupHeartbeat (API key 76): the one request of a share group's member (KIP-932).
+
+v0 was early access and is gone.
+"""
 
 from __future__ import annotations
 

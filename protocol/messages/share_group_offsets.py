@@ -1,4 +1,7 @@
-"""DescribeShareGroupOffsets (API key 90), AlterShareGroupOffsets (API key 91), DeleteShareGroupOffsets (API key 92)."""
+"""DescribeShareGroupOffsets, AlterShareGroupOffsets, DeleteShareGroupOffsets (API keys 90 to 92) (KIP-932).
+
+DescribeShareGroupOffsets v1 adds lag (KIP-1226).
+"""
 
 from __future__ import annotations
 

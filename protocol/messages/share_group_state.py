@@ -1,4 +1,7 @@
-"""InitializeShareGroupState (API key 83), ReadShareGroupState (API key 84), WriteShareGroupState (API key 85), DeleteShareGroupState (API key 86), ReadShareGroupStateSummary (API key 87)."""
+"""InitializeShareGroupState to ReadShareGroupStateSummary (API keys 83 to 87): share state between brokers (KIP-932).
+
+v1 of WriteShareGroupState and ReadShareGroupStateSummary adds delivery_complete_count (KIP-1226).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""StreamsGroupDescribe (API key 89)."""
+"""StreamsGroupDescribe (API key 89): state, topology and members of Kafka Streams groups (KIP-1071)."""
 
 from __future__ import annotations
 

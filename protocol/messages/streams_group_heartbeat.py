@@ -1,4 +1,4 @@
-"""StreamsGroupHeartbeat (API key 88)."""
+"""StreamsGroupHeartbeat (API key 88): the one request of a Kafka Streams member (KIP-1071)."""
 
 from __future__ import annotations
 

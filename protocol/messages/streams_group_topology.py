@@ -1,4 +1,4 @@
-"""StreamsGroupTopologyDescriptionUpdate (API key 93)."""
+"""StreamsGroupTopologyDescriptionUpdate (API key 93): what a Kafka Streams topology looks like."""
 
 from __future__ import annotations
 

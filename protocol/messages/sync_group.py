@@ -1,4 +1,10 @@
-"""SyncGroup (API key 14)."""
+"""SyncGroup (API key 14): the leader hands in the assignment, every member gets its own.
+
+v1    throttle_time_ms
+v3    group_instance_id (KIP-345)
+v4    flexible
+v5    protocol_type and protocol_name (KIP-559)
+"""
 
 from __future__ import annotations
 

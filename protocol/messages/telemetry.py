@@ -1,4 +1,4 @@
-"""GetTelemetrySubscriptions (API key 71), PushTelemetry (API key 72)."""
+"""GetTelemetrySubscriptions and PushTelemetry (API keys 71 and 72): metrics of clients (KIP-714)."""
 
 from __future__ import annotations
 

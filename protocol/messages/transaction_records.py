@@ -1,8 +1,18 @@
-"""TransactionLogKey, TransactionLogValue."""
+"""Keys and values of `__transaction_state`.
+
+A key is its type (0) as int16 and the fields; a value its version as int16 and the fields. A null value is a
+tombstone. transaction_status: 0 empty, 1 ongoing, 2 prepare commit, 3 prepare abort, 4 complete commit,
+5 complete abort, 6 dead, 7 prepare epoch fence.
+
+v1    flexible; producer ids and epochs of KIP-890
+"""
 
 from __future__ import annotations
 
 from protocol.schema import Array, Int8, Int16, Int32, Int64, Message, NullableArray, String, Struct, field
+from protocol.versioned import decode_body, decode_versioned, encode_prefixed, encode_versioned, read_prefix
+
+TRANSACTION_LOG_KEY_TYPE = 0
 
 
 class TransactionLogKey(Message, versions=(0, 0)):
@@ -26,3 +36,22 @@ class TransactionLogValue(Message, versions=(0, 1), flexible_since=1):
 class PartitionsSchema(Struct):
     topic: String = ""
     partition_ids: Array[Int32] = field()
+
+
+def encode_key(key: TransactionLogKey) -> bytes:
+    return encode_prefixed(TRANSACTION_LOG_KEY_TYPE, key, 0)
+
+
+def decode_key(data: bytes | memoryview) -> TransactionLogKey | None:
+    """The key of a record; None if it is of a type that we do not know."""
+    if read_prefix(data) != TRANSACTION_LOG_KEY_TYPE:
+        return None
+    return decode_body(TransactionLogKey, 0, data)
+
+
+def encode_value(value: TransactionLogValue, version: int) -> bytes:
+    return encode_versioned(value, version)
+
+
+def decode_value(data: bytes | memoryview) -> TransactionLogValue:
+    return decode_versioned(TransactionLogValue, data)

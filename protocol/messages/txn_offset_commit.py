@@ -1,4 +1,11 @@
-"""TxnOffsetCommit (API key 28)."""
+"""TxnOffsetCommit (API key 28): offsets that count once their transaction is committed (KIP-98).
+
+v2    committed_leader_epoch (KIP-320)
+v3    flexible; generation, member_id and group_instance_id fence zombies (KIP-447)
+v4    TRANSACTION_ABORTABLE may be answered (KIP-890)
+v5    adds the group to the transaction by itself (KIP-890, part 2)
+v6    topics by id instead of name
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Vote (API key 52)."""
+"""Vote (API key 52): a candidate of the metadata quorum asks for a vote (KIP-595).
+
+v1    voter and directory ids (KIP-853)
+v2    pre_vote (KIP-996)
+"""
 
 from __future__ import annotations
 

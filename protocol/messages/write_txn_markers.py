@@ -1,4 +1,8 @@
-"""WriteTxnMarkers (API key 27)."""
+"""WriteTxnMarkers (API key 27): the transaction coordinator ends transactions on partitions (KIP-98).
+
+v1    flexible
+v2    transaction_version (KIP-1228)
+"""
 
 from __future__ import annotations
 
