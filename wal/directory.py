@@ -12,6 +12,7 @@ is always one unbroken run of segments.
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 
 from wal.errors import storage_error
 from wal.filesystem import File, Filesystem
@@ -36,15 +37,21 @@ def parent_of(path: str) -> str:
 
 
 def make_directory_durably(filesystem: Filesystem, path: str) -> None:
-    """Create `path` and its missing parents so that the names survive a crash."""
+    """Create `path` and its missing parents so that the names survive a crash. May raise OSError.
+
+    One level at a time, and the deepest existing one is synced again: it may be what a process that was killed made
+    and did not come to sync.
+    """
     missing = []
     while not filesystem.exists(path):
         missing.append(path)
         path = parent_of(path)
-    if missing:
-        filesystem.make_directory(missing[0])
-    for made in reversed(missing):
-        filesystem.sync_directory(parent_of(made))
+    # Whoever may not even read that directory did not make what is in it: it was there before us.
+    with suppress(PermissionError):
+        filesystem.sync_directory(parent_of(path))
+    for directory in reversed(missing):
+        filesystem.make_directory(directory)
+        filesystem.sync_directory(parent_of(directory))
 
 
 class JournalDirectory:
@@ -107,15 +114,19 @@ class JournalDirectory:
     def retire_segment(self, first_sequence: int, size_bytes: int, *, reusable_bytes_max: int) -> None:
         """Take the oldest segment away: keep its blocks as a spare, or remove it; durable on return."""
         path = self.segment_path(first_sequence)
+        keep = len(self._spares) < self._spares_max and size_bytes <= reusable_bytes_max
+        spare = path.removesuffix(SEGMENT_SUFFIX) + SPARE_SUFFIX
         try:
-            if len(self._spares) < self._spares_max and size_bytes <= reusable_bytes_max:
-                spare = path.removesuffix(SEGMENT_SUFFIX) + SPARE_SUFFIX
-                self.filesystem.rename(path, spare)
-                # Synced before anyone may overwrite it: else a crash could show the old name with new bytes.
-                self.filesystem.sync_directory(self.path)
-                self._spares.append(spare)
-            else:
-                self.filesystem.remove(path)
-                self.filesystem.sync_directory(self.path)
+            # Already gone where an earlier attempt came as far as the sync.
+            with suppress(FileNotFoundError):
+                if keep:
+                    self.filesystem.rename(path, spare)
+                else:
+                    self.filesystem.remove(path)
+            # Before a spare may be overwritten: else a crash could show the old name with new bytes. And before the
+            # next segment goes: else a crash could bring back this one without that one.
+            self.filesystem.sync_directory(self.path)
         except OSError as error:
             raise storage_error(error, "remove the trimmed segment", path) from error
+        if keep:
+            self._spares.append(spare)
