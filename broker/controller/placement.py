@@ -1,15 +1,15 @@
 """Which brokers get the replicas of new partitions.
 
-Brokers are lined up so that neighbours are in different racks (one of each rack in turn); partition `p` takes
-`replication_factor` neighbours. Within a round of the line the first replicas, which are the preferred leaders,
-move on by one, so each broker leads equally often; every round the others move on by one more, so that a broker's
-partitions have their followers on all others and its failure spreads its load. Brokers that are fenced or on their
-way out get replicas only where nobody else is left, and never first.
+Brokers stand in a line, one of each rack in turn. The first replica, which is the preferred leader, moves along the
+line from partition to partition, so each broker leads equally often. Followers are the next in line that are in
+racks without a replica yet; with every round of the line they are looked for one place further on, so that the
+partitions of a broker have their followers on all others, and its failure spreads its load. Brokers that are fenced
+or on their way out get replicas only where nobody else is left, and never first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from broker.metadata import BrokerRegistration
 from protocol.errors import ErrorCode, KafkaError
@@ -37,28 +37,33 @@ def place_replicas(
     if not active:
         raise KafkaError(ErrorCode.INVALID_REPLICATION_FACTOR, "no registered broker can take replicas: all are fenced")
     inactive = _interleave_racks([broker for broker in brokers if not broker.is_active])
+    racks = {broker.node_id: broker.rack for broker in brokers}
     return [
-        _replicas(active, inactive, index=shift + first_partition + i, count=replication_factor)
+        _replicas(active, inactive, racks, index=shift + first_partition + i, count=replication_factor)
         for i in range(partition_count)
     ]
 
 
-def _replicas(active: list[int], inactive: list[int], *, index: int, count: int) -> list[int]:
-    size = len(active)
-    start = index % size
-    replicas = [active[start]]
-    # The followers' distance from the leader changes with every round of the line.
-    others = active[start + 1 :] + active[:start]
-    turn = index // size % max(len(others), 1)
-    if count <= size - 1:
-        # A window of neighbours keeps them in different racks.
-        others = others[turn:] + others[:turn]
-    replicas += others[: count - 1]
-    missing = count - len(replicas)
-    if missing > 0:
-        offset = index % len(inactive)
-        replicas += (inactive[offset:] + inactive[:offset])[:missing]
-    return replicas
+def _replicas(
+    active: list[int], inactive: list[int], racks: Mapping[int, str | None], *, index: int, count: int
+) -> list[int]:
+    start = index % len(active)
+    leader = active[start]
+    candidates = active[start + 1 :] + active[:start]
+    turn = index // len(active) % max(len(candidates), 1)
+    candidates = candidates[turn:] + candidates[:turn]
+    replicas = [leader]
+    racks_used = {racks[leader]}
+    while candidates and len(replicas) < count:
+        chosen = next((node_id for node_id in candidates if racks[node_id] not in racks_used), None)
+        if chosen is None:
+            # Every rack has one: begin again.
+            racks_used.clear()
+            chosen = candidates[0]
+        candidates.remove(chosen)
+        racks_used.add(racks[chosen])
+        replicas.append(chosen)
+    return replicas + inactive[: count - len(replicas)]
 
 
 def _interleave_racks(brokers: Sequence[BrokerRegistration]) -> list[int]:

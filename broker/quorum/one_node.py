@@ -92,9 +92,14 @@ class OneNodeQuorum:
     # --- start and stop ----------------------------------------------------------------------------------------
 
     async def start(self, publisher: MetadataPublisher) -> None:
-        self._journal = Journal.open(self._filesystem, self._directory, LIMITS)
+        journal = Journal.open(self._filesystem, self._directory, LIMITS)
+        try:
+            self._load(journal, publisher)
+        except BaseException:
+            journal.close()
+            raise
+        self._journal = journal
         self._publisher = publisher
-        self._load(self._journal, publisher)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="metadata-log")
         self._task = asyncio.create_task(self._run(), name="metadata-log")
 
@@ -137,14 +142,18 @@ class OneNodeQuorum:
     def propose(self, records: Sequence[MetadataRecord]) -> asyncio.Future[None]:
         assert records, "an entry says something"
         if self._failure is not None:
-            raise self._failure
+            raise _copy(self._failure)
         if self._journal is None or self._stopping:
             raise KafkaError(ErrorCode.NOT_CONTROLLER, "the metadata log of this node is not running")
         if len(self._waiting) >= PROPOSALS_MAX:
             raise KafkaError(ErrorCode.REQUEST_TIMED_OUT, "too many metadata changes wait for the disk of this node")
         payload = encode_records(records)
+        try:
+            sequence = self._journal.enqueue(METADATA_ENTRY, [payload])
+        except StorageError as error:
+            # The worker has failed already; its news is on the way to this thread.
+            raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, f"metadata log: {error}") from error
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        sequence = self._journal.enqueue(METADATA_ENTRY, [payload])
         self._waiting.append(_Proposal(sequence, records, future))
         self._bytes_since_snapshot += len(payload)
         self._work.set()
@@ -157,6 +166,11 @@ class OneNodeQuorum:
             self._fail(KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, f"metadata log: {error}"), error)
         except Exception as error:  # noqa: BLE001 - the guard of this task: a fault of ours must stop the log aloud
             self._fail(KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, f"metadata log: {error!r}"), error)
+        finally:
+            # However this ends, nobody waits for ever.
+            self._refuse_from_now_on(
+                self._failure or KafkaError(ErrorCode.NOT_CONTROLLER, "the metadata log of this node has stopped")
+            )
 
     async def _commit_and_apply(self) -> None:
         assert self._journal is not None
@@ -190,12 +204,15 @@ class OneNodeQuorum:
 
     def _fail(self, failure: KafkaError, reason: Exception) -> None:
         logger.error("%s: nothing can be committed any more: %s", self._directory, reason, exc_info=reason)
+        self._refuse_from_now_on(failure)
+        self._on_failure(reason)
+
+    def _refuse_from_now_on(self, failure: KafkaError) -> None:
         self._failure = failure
         while self._waiting:
             future = self._waiting.popleft().future
             if not future.done():
-                future.set_exception(failure)
-        self._on_failure(reason)
+                future.set_exception(_copy(failure))
 
     # --- snapshots ---------------------------------------------------------------------------------------------
 
@@ -214,3 +231,8 @@ class OneNodeQuorum:
             logger.error("%s: no snapshot of the metadata could be written: %s", self._directory, error)
             return
         self._journal.trim(image.metadata_offset + 1)
+
+
+def _copy(failure: KafkaError) -> KafkaError:
+    """An exception of its own for each who raises it: they gather tracebacks."""
+    return KafkaError(failure.code, failure.message)
