@@ -22,6 +22,8 @@ MAGIC_V2 = 2
 MAGIC_POSITION = 16
 CHECKED_FROM = 21  # the checksum covers everything from the attributes on
 
+_BATCH_LENGTH_MIN = RECORD_BATCH_HEADER_SIZE - LOG_OVERHEAD
+
 COMPRESSION_MASK = 0x07
 LOG_APPEND_TIME_BIT = 0x08
 TRANSACTIONAL_BIT = 0x10
@@ -99,6 +101,18 @@ class BatchHeader(NamedTuple):
         return bool(self.attributes & DELETE_HORIZON_BIT)
 
 
+def read_batch_header(buf: Buffer, position: int = 0) -> BatchHeader:
+    """The header of the batch at `position`, which lies in `buf` as a whole, or else CORRUPT_MESSAGE."""
+    try:
+        header: BatchHeader = tuple.__new__(BatchHeader, _unpack_header(buf, position))
+    except error:
+        raise _corrupt(f"{len(buf) - position} bytes at {position} are less than a batch header") from None
+    if header[3] != MAGIC_V2 or not _BATCH_LENGTH_MIN <= header[1] <= len(buf) - position - LOG_OVERHEAD:
+        peek_batch_header(buf, position)
+        raise _corrupt(f"the batch at {position} is longer than the {len(buf) - position} bytes left")
+    return header
+
+
 def peek_batch_header(buf: Buffer, position: int = 0) -> BatchHeader:
     """The header at `position`, of which only the 61 bytes need be there (for scanning a file).
 
@@ -109,16 +123,8 @@ def peek_batch_header(buf: Buffer, position: int = 0) -> BatchHeader:
         raise _corrupt(f"{len(buf) - position} bytes at {position} are less than a batch header") from None
     if header[3] != MAGIC_V2:
         raise _corrupt(f"the batch at {position} has magic {header[3]}, not 2")
-    if header[1] < RECORD_BATCH_HEADER_SIZE - LOG_OVERHEAD:
+    if header[1] < _BATCH_LENGTH_MIN:
         raise _corrupt(f"the batch at {position} says it is {header[1]} bytes long, less than its header")
-    return header
-
-
-def read_batch_header(buf: Buffer, position: int = 0) -> BatchHeader:
-    """The header of the batch at `position`, which lies in `buf` as a whole, or else CORRUPT_MESSAGE."""
-    header = peek_batch_header(buf, position)
-    if position + LOG_OVERHEAD + header[1] > len(buf):
-        raise _corrupt(f"the batch at {position} is longer than the {len(buf) - position} bytes left")
     return header
 
 

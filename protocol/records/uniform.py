@@ -2,8 +2,8 @@
 
 Benchmarks, sensors and counters send records of one size. Where records have the same size, everything in
 them but keys, values and timestamps is either the same byte in each (lengths, header count) or known (offset
-deltas), and byte j of all of them is one strided slice. Comparing eight slices of 4,000 bytes takes 0.1 ms
-where walking 4,000 records takes 1.6 ms. Whatever is not alike is left to the walk, which also finds what is
+deltas), and byte j of all of them is one strided slice. Comparing eight slices of 4,000 bytes takes 0.2 ms
+where walking 4,000 records takes 2.7 ms. Whatever is not alike is left to the walk, which also finds what is
 wrong: a run never refuses, it only ends.
 """
 
