@@ -17,6 +17,8 @@ from protocol.records import convert_down
 # Fetch v0–1 understand message sets of magic 0, v2–3 of magic 1, later ones record batches.
 _MAGIC_BY_VERSION = (0, 0, 1, 1)
 RECORD_BATCH_MIN_VERSION = 4
+# What one fetched range may unpack to when an old client needs it in an old format.
+DECOMPRESSED_BYTES_MAX = 256 * 1024 * 1024
 # From this version on, a batch larger than the limit is sent all the same, so that the consumer gets past it (KIP-74).
 AT_LEAST_ONE_BATCH_MIN_VERSION = 3
 
@@ -78,7 +80,7 @@ class Collector:
             data.high_watermark = read.high_watermark
             data.last_stable_offset = read.last_stable_offset
             data.log_start_offset = read.log_start_offset
-            data.records = self._in_asked_format(read.records.records)
+            data.records = self._in_asked_format(read.records.records, request.fetch_offset)
             if self.limits.isolation is IsolationLevel.READ_COMMITTED:
                 data.aborted_transactions = [
                     AbortedTransaction(producer_id=aborted.producer_id, first_offset=aborted.first_offset)
@@ -89,10 +91,15 @@ class Collector:
             data.records = b""
         return data
 
-    def _in_asked_format(self, records: bytes) -> bytes:
+    def _in_asked_format(self, records: bytes, first_offset: int) -> bytes:
         if self.limits.version >= RECORD_BATCH_MIN_VERSION or not records:
             return records
-        return convert_down(records, _MAGIC_BY_VERSION[self.limits.version])
+        return convert_down(
+            records,
+            _MAGIC_BY_VERSION[self.limits.version],
+            decompressed_bytes_max=DECOMPRESSED_BYTES_MAX,
+            first_offset=first_offset,
+        )
 
 
 def diverging_epoch(partition: Partition, last_fetched_epoch: int, fetch_offset: int) -> EpochEndOffset:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from protocol.headers import decode_request_header
+from protocol.headers import decode_request_header, response_header_is_flexible
 
 from broker.clock import Clock
 from broker.network.connection import Connection
@@ -146,7 +146,7 @@ class Dispatcher:
         if api is None or not api.min_version <= version <= api.max_version:
             return None
         route = self._routes[key, version] = _Route(
-            api, decoder(api.request, version), encoder(api.response, version), _flexible_header(api, version)
+            api, decoder(api.request, version), encoder(api.response, version), response_header_is_flexible(key, version)
         )
         return route
 
@@ -171,7 +171,7 @@ class Dispatcher:
             connection,
             correlation_id,
             encode=encoder(api.response, served),
-            flexible_header=_flexible_header(api, served),
+            flexible_header=response_header_is_flexible(key, served),
         )
         connection.expect(exchange)
         exchange.respond(response)
@@ -191,14 +191,6 @@ class Dispatcher:
         connections, self._to_flush = self._to_flush, []
         for connection in connections:
             connection.flush()
-
-
-def _flexible_header(api: Api, version: int) -> bool:
-    # KIP-511: the header of an ApiVersions response is v0 always, as its reader does not know our versions yet.
-    if api.key is ApiKey.API_VERSIONS:
-        return False
-    flexible: bool = version >= api.response.__schema__.flexible_since  # type: ignore[attr-defined]
-    return flexible
 
 
 def error_response(response: type, code: ErrorCode) -> object | None:

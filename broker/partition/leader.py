@@ -39,7 +39,8 @@ class LeaderRole:
             self.committed_bytes += sizes.popleft()[1]
         return self.committed.advance(end_offset)
 
-    def resign(self, error: ErrorCode) -> None:
-        """This term is over: nothing that still waits will be promised by it."""
+    def fail_waiters(self, error: ErrorCode) -> None:
+        """Nothing that still waits will be promised by this term: it is over, or the disk refused."""
+        self._uncommitted_sizes.clear()
         self.durable.fail(error)
         self.committed.fail(error)

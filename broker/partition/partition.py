@@ -6,6 +6,7 @@ A partition has a log and, while this node leads it, a `LeaderRole`. Everything 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -16,6 +17,8 @@ from broker.partition.leader import LeaderRole
 from broker.partition.offset_waiters import Waiter
 from protocol.errors import ErrorCode, KafkaError
 from wal import StorageError
+
+logger = logging.getLogger(__name__)
 
 # No epoch known: requests of old versions and clients that do not fence (KIP-320).
 NO_LEADER_EPOCH = -1
@@ -77,7 +80,7 @@ class Partition:
         if self._role is not None:
             self._high_watermark = self._role.committed.progress
             role, self._role = self._role, None
-            role.resign(error)
+            role.fail_waiters(error)
             self._notify_progress()
 
     def check_leader(self, current_leader_epoch: int = NO_LEADER_EPOCH) -> ErrorCode:
@@ -108,7 +111,10 @@ class Partition:
         if self._failure:
             raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, self._failure)
         log = self.log
-        result = log.append_as_leader(records, leader_epoch=role.leader_epoch, now_ms=now_ms, origin=origin)
+        try:
+            result = log.append_as_leader(records, leader_epoch=role.leader_epoch, now_ms=now_ms, origin=origin)
+        except StorageError as error:
+            raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, str(error)) from error
         if not result.is_duplicate:
             role.appended(log.log_end_offset, len(records))
             if not self._write_scheduled:
@@ -119,18 +125,13 @@ class Partition:
     def write_out(self) -> None:
         """Put what was appended in this turn into the segment and the journal. Called once a turn by the table."""
         self._write_scheduled = False
-        log = self.log
         try:
-            buffers = log.write_out()
-            if not buffers:
-                return
-            header = journal_entries.encode_append_header(log.topic_id, log.partition, self.leader_epoch)
-            end_offset = log.written_end_offset
-            self._durability.append(
-                journal_entries.APPEND, [header, *buffers], lambda: self._became_durable(end_offset)
-            )
+            entry = self.log.write_out_entry()
+            if entry:
+                end_offset = self.log.written_end_offset
+                self._durability.append(journal_entries.APPEND, entry, lambda: self._became_durable(end_offset))
         except StorageError as error:
-            self.fail(str(error))
+            self._write_failed(error)
 
     def _became_durable(self, end_offset: int) -> None:
         if self._role is not None and self._role.became_durable(end_offset):
@@ -164,11 +165,17 @@ class Partition:
         await self.committed(result.last_offset + 1)
         return result
 
+    def _write_failed(self, error: StorageError) -> None:
+        """The log took back what it could not write. Who waits hears of it; the next append may find the disk well."""
+        logger.error("%s refused a write: %s", self, error)
+        if self._role is not None:
+            self._role.fail_waiters(ErrorCode.KAFKA_STORAGE_ERROR)
+
     def fail(self, reason: str) -> None:
-        """The disk failed under this partition: nothing more is acknowledged here, reads go on."""
+        """The journal failed: nothing more is acknowledged here in this run; reads go on."""
         self._failure = reason
         if self._role is not None:
-            self._role.resign(ErrorCode.KAFKA_STORAGE_ERROR)
+            self._role.fail_waiters(ErrorCode.KAFKA_STORAGE_ERROR)
 
     # --- reading -----------------------------------------------------------------------------------------------
 
@@ -179,9 +186,7 @@ class Partition:
     @property
     def last_stable_offset(self) -> int:
         """KIP-98: the end of what a read_committed consumer may see."""
-        unstable = self.log.first_unstable_offset
-        high_watermark = self.high_watermark
-        return high_watermark if unstable is None else min(unstable, high_watermark)
+        return self.log.last_stable_offset(self.high_watermark)
 
     def end_offset(self, isolation: IsolationLevel) -> int:
         """Where a consumer's view of the log ends, exclusive."""
@@ -234,7 +239,7 @@ class Partition:
             self.log.advance_log_start(target)
             payload = journal_entries.encode_log_start(self.log.topic_id, self.log.partition, target)
             durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._durability.append(journal_entries.LOG_START, [payload], lambda: durable.set_result(None))
+            self._durability.append(journal_entries.LOG_START, payload, lambda: durable.set_result(None))
             self._durability.wake()
             await durable
         return self.log.log_start_offset

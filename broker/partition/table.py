@@ -114,7 +114,7 @@ class PartitionTable:
             self._announce(partition, None)
             # A replay of the journal must not bring back what was deleted.
             payload = journal_entries.encode_removed(topic_id, partition.index)
-            self._durability.append(journal_entries.REMOVED, [payload], _nobody_waits)
+            self._durability.append(journal_entries.REMOVED, payload, _nobody_waits)
             self._logs.delete(partition.log)
         self._durability.wake()
 
