@@ -63,12 +63,14 @@ class OneNodeQuorum:
         *,
         node_id: int,
         snapshot_interval_bytes: int = SNAPSHOT_INTERVAL_BYTES,
+        limits: JournalLimits = LIMITS,
         on_failure: Callable[[Exception], None] = lambda reason: None,
     ) -> None:
         self._filesystem = filesystem
         self._directory = directory
         self._node_id = node_id
         self._snapshot_interval_bytes = snapshot_interval_bytes
+        self._limits = limits
         self._on_failure = on_failure
         self._snapshot_file = SnapshotFile(filesystem, directory)
         self._waiting: deque[_Proposal] = deque()
@@ -92,7 +94,7 @@ class OneNodeQuorum:
     # --- start and stop ----------------------------------------------------------------------------------------
 
     async def start(self, publisher: MetadataPublisher) -> None:
-        journal = Journal.open(self._filesystem, self._directory, LIMITS)
+        journal = Journal.open(self._filesystem, self._directory, self._limits)
         try:
             self._load(journal, publisher)
         except BaseException:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 from simulation import SimulatedFilesystem
@@ -25,9 +25,14 @@ from broker.metadata import (
     MetadataRecord,
 )
 from broker.quorum import OneNodeQuorum, load_or_create_meta_properties
-from wal import Filesystem
+from wal import Filesystem, JournalLimits
 
 T = TypeVar("T")
+
+# So that a few dozen entries fill several segments, and snapshots trim some.
+SMALL_SEGMENTS = JournalLimits(
+    commit_bytes_max=1 << 20, commit_entries_max=4096, segment_bytes=4096, spare_segments_max=1
+)
 
 NODE_ID = 1
 LISTENER = "PLAINTEXT"
@@ -35,7 +40,7 @@ DATA_DIRECTORY = "data"
 
 
 class CountingUuids:
-    """Different ids in every run of a test are a difference too many."""
+    """Ids that are the same in every run of a test; share one among the lives of a disk."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
@@ -58,13 +63,14 @@ class MetadataNode:
         *,
         settings: Mapping[str, str] | None = None,
         snapshot_interval_bytes: int = 1 << 20,
+        make_uuid: Callable[[], bytes] | None = None,
     ) -> None:
         self.filesystem: Filesystem = filesystem or SimulatedFilesystem()
         self.config = BrokerConfig.from_properties(settings or {})
         self.snapshot_interval_bytes = snapshot_interval_bytes
         self.failures: list[Exception] = []
         self.loop = asyncio.new_event_loop()
-        self._uuids = CountingUuids()
+        self._uuids = make_uuid or CountingUuids()
         self.run(self._start())
 
     async def _start(self) -> None:
@@ -77,6 +83,7 @@ class MetadataNode:
             f"{DATA_DIRECTORY}/metadata",
             node_id=NODE_ID,
             snapshot_interval_bytes=self.snapshot_interval_bytes,
+            limits=SMALL_SEGMENTS,
             on_failure=self.failures.append,
         )
         self.meta_properties = load_or_create_meta_properties(

@@ -1,0 +1,230 @@
+"""The metadata log of one node: what was acknowledged is there after any restart, once, and nothing in part."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import random
+
+import pytest
+from harness.metadata_node import DATA_DIRECTORY, CountingUuids, MetadataNode
+from simulation import SimulatedCrash, SimulatedFilesystem
+
+from broker.controller import NewTopic
+from broker.metadata import (
+    ConfigRecord,
+    MetadataImage,
+    MetadataPublisher,
+    RemoveTopicRecord,
+    UnknownMetadata,
+)
+from broker.metadata.records import RESOURCE_GROUP
+from broker.quorum import OneNodeQuorum
+from protocol.errors import ErrorCode, KafkaError
+from wal import CorruptionError, Journal, StorageError
+
+METADATA = f"{DATA_DIRECTORY}/metadata"
+
+
+def facts(image: MetadataImage) -> tuple[object, ...]:
+    """What a restart must bring back; brokers register anew at every start."""
+    return (
+        image.cluster_id,
+        image.topics_by_name,
+        image.topics_by_id,
+        image.configs,
+        image.names_by_collision_key,
+        image.next_producer_id,
+    )
+
+
+def fill(node: MetadataNode, count: int) -> None:
+    for i in range(count):
+        node.run(node.controller.create_topics([NewTopic(f"topic.{i}", 2, 1, configs={"retention.ms": str(i)})]))
+
+
+def test_a_restart_reads_everything_back() -> None:
+    with MetadataNode() as node:
+        fill(node, 30)
+        node.run(node.controller.delete_topics(names=["topic.3"]))
+        node.run(node.controller.next_producer_id())
+        before = facts(node.image)
+        node.restart()
+        assert facts(node.image) == before
+
+
+def test_a_restart_from_a_snapshot_and_the_log_behind_it_gives_the_same() -> None:
+    with MetadataNode(snapshot_interval_bytes=2000) as node:
+        fill(node, 30)
+        before = facts(node.image)
+        assert node.filesystem.exists(f"{METADATA}/snapshot")
+        node.restart()
+        assert facts(node.image) == before
+        assert len(node.applied_offsets) == 2, "everything at once, then the registration"
+
+
+def test_without_a_snapshot_interval_reached_there_is_no_snapshot() -> None:
+    with MetadataNode() as node:
+        fill(node, 3)
+        assert not node.filesystem.exists(f"{METADATA}/snapshot")
+
+
+def test_a_snapshot_that_cannot_be_written_stops_nothing() -> None:
+    disk = SimulatedFilesystem()
+    with MetadataNode(disk, snapshot_interval_bytes=1000) as node:
+        disk.fail("create", errno.ENOSPC, path_part="snapshot", times=-1)
+        fill(node, 20)
+        before = facts(node.image)
+        assert not node.failures
+        node.restart()
+        assert facts(node.image) == before
+
+
+def test_a_damaged_snapshot_is_refused_and_named() -> None:
+    disk = SimulatedFilesystem()
+    with MetadataNode(disk, snapshot_interval_bytes=1000) as node:
+        fill(node, 20)
+    disk.damage(f"{METADATA}/snapshot", 40, b"\xff\xff\xff")
+    with pytest.raises(CorruptionError, match="metadata/snapshot"):
+        MetadataNode(disk)
+
+
+def test_a_log_that_ends_before_its_snapshot_is_refused() -> None:
+    """Entries that follow would otherwise be taken for those that the snapshot holds."""
+    disk = SimulatedFilesystem()
+    with MetadataNode(disk, snapshot_interval_bytes=1000) as node:
+        fill(node, 20)
+    for name in disk.list(METADATA):
+        if name.endswith(".wal"):
+            disk.remove(f"{METADATA}/{name}")
+    with pytest.raises(CorruptionError, match="journal files are missing"):
+        MetadataNode(disk)
+
+
+def test_entries_of_a_newer_format_are_refused() -> None:
+    disk = SimulatedFilesystem()
+    with MetadataNode(disk):
+        pass
+    journal = Journal.open(disk, METADATA)
+    journal.enqueue(1, [b"\x92\x02\x90"])  # [format version 2, []]
+    journal.commit()
+    journal.close()
+    with pytest.raises(UnknownMetadata, match="format 2"):
+        MetadataNode(disk)
+
+
+def test_a_proposal_to_a_log_that_is_not_running_is_refused() -> None:
+    record = ConfigRecord(RESOURCE_GROUP, "g", "k", "v")
+
+    async def propose() -> None:
+        quorum = OneNodeQuorum(SimulatedFilesystem(), METADATA, node_id=1)
+        with pytest.raises(KafkaError) as before:
+            await quorum.propose([record])
+        assert before.value.code is ErrorCode.NOT_CONTROLLER
+        await quorum.start(MetadataPublisher())
+        assert (quorum.is_leader, quorum.leader_id) == (True, 1)
+        await quorum.stop()
+        assert (quorum.is_leader, quorum.leader_id) == (False, None)
+        with pytest.raises(KafkaError) as after:
+            await quorum.propose([record])
+        assert after.value.code is ErrorCode.NOT_CONTROLLER
+
+    asyncio.run(propose())
+
+
+def test_a_stop_settles_what_was_proposed() -> None:
+    disk = SimulatedFilesystem()
+
+    async def propose_and_stop() -> None:
+        quorum = OneNodeQuorum(disk, METADATA, node_id=1)
+        await quorum.start(MetadataPublisher())
+        future = quorum.propose([ConfigRecord(RESOURCE_GROUP, "g", "k", "v")])
+        await quorum.stop()
+        assert future.done()
+        future.result()
+
+    asyncio.run(propose_and_stop())
+
+
+def test_a_proposal_without_room_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("broker.quorum.one_node.PROPOSALS_MAX", 3)
+
+    async def overfill() -> None:
+        quorum = OneNodeQuorum(SimulatedFilesystem(), METADATA, node_id=1)
+        await quorum.start(MetadataPublisher())
+        record = ConfigRecord(RESOURCE_GROUP, "g", "k", "v")
+        taken = [quorum.propose([record]) for _ in range(3)]
+        with pytest.raises(KafkaError) as refused:
+            quorum.propose([record])
+        assert refused.value.code is ErrorCode.REQUEST_TIMED_OUT
+        await asyncio.gather(*taken)
+        await quorum.propose([record])
+        await quorum.stop()
+
+    asyncio.run(overfill())
+
+
+def test_a_record_that_does_not_fit_the_state_never_gets_into_the_log() -> None:
+    with MetadataNode() as node:
+        before = node.image.metadata_offset
+        with pytest.raises(AssertionError):
+            node.controller._proposals.submit([RemoveTopicRecord(b"x" * 16)])
+        node.run(node.controller.auto_create_topic("a"))
+        assert node.image.metadata_offset == before + 1
+
+
+class Life:
+    """Creations and deletions until the machine stops; knows what was acknowledged."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self.acknowledged: set[str] = set()
+        # Proposed, and neither acknowledged nor refused when the machine stopped.
+        self.uncertain: set[str] = set()
+        self.counter = 0
+
+    def work(self, node: MetadataNode) -> None:
+        while True:
+            self.counter += 1
+            if self.acknowledged and self.rng.random() < 0.3:
+                name = self.rng.choice(sorted(self.acknowledged))
+                self.acknowledged.discard(name)
+                self.uncertain.add(name)
+                node.run(node.controller.delete_topics(names=[name]))
+                self.uncertain.discard(name)
+            else:
+                name = f"t.{self.counter}"
+                self.uncertain.add(name)
+                node.run(node.controller.create_topics([NewTopic(name, self.rng.randint(1, 5), 1)]))
+                self.uncertain.discard(name)
+                self.acknowledged.add(name)
+
+    def check(self, image: MetadataImage) -> None:
+        names = set(image.topics_by_name)
+        assert self.acknowledged <= names, f"acknowledged and gone: {self.acknowledged - names}"
+        assert names <= self.acknowledged | self.uncertain, "there is a topic that is not"
+        assert {t.name for t in image.topics_by_id.values()} == names
+        self.acknowledged, self.uncertain = names, set()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_crash_anywhere_also_in_snapshots_and_trims_loses_nothing_acknowledged(seed: int) -> None:
+    rng = random.Random(seed)
+    disk = SimulatedFilesystem(seed)
+    life = Life(rng)
+    uuids = CountingUuids()
+    for _ in range(4):
+        disk.crash_at = rng.randrange(5, 120)
+        node: MetadataNode | None = None
+        try:
+            node = MetadataNode(disk, snapshot_interval_bytes=600, make_uuid=uuids)
+            life.check(node.image)
+            life.work(node)
+        except (SimulatedCrash, StorageError, KafkaError):
+            pass
+        if node is not None:
+            with pytest.raises(SimulatedCrash):
+                node.close()
+        disk = disk.power_loss() if rng.random() < 0.8 else disk.kill()
+    with MetadataNode(disk, make_uuid=uuids) as node:
+        life.check(node.image)
