@@ -1,0 +1,36 @@
+"""One replica's records on disk: the logs of the partitions, what opens, checkpoints and deletes them.
+
+Doors: `PartitionLog` (one log), `LogManager` (all of a node), `journal_entries` (what goes into the node's journal).
+"""
+
+from broker.log import journal_entries
+from broker.log.leader_epochs import LeaderEpochs
+from broker.log.log_config import LogConfig
+from broker.log.log_manager import Checkpoint, LogManager, remove_paths
+from broker.log.partition_log import PartitionLog
+from broker.log.results import (
+    ActiveProducer,
+    AppendOrigin,
+    AppendResult,
+    InvalidRecords,
+    ReadResult,
+    TimestampOffset,
+)
+from broker.log.transaction_index import AbortedTransaction
+
+__all__ = [
+    "AbortedTransaction",
+    "ActiveProducer",
+    "AppendOrigin",
+    "AppendResult",
+    "Checkpoint",
+    "InvalidRecords",
+    "LeaderEpochs",
+    "LogConfig",
+    "LogManager",
+    "PartitionLog",
+    "ReadResult",
+    "TimestampOffset",
+    "journal_entries",
+    "remove_paths",
+]

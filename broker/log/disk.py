@@ -1,0 +1,200 @@
+"""The log's way to its files: by path, with a bounded number of them open, and every OSError translated here.
+
+Ten thousand partitions must work under `ulimit -n 1024`, so no one holds a file: the least recently used is
+closed when another is needed. Used from the loop thread only; worker threads make a `Disk` of their own (syncing
+through another descriptor syncs the same file).
+"""
+
+from __future__ import annotations
+
+import errno
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from wal import File, Filesystem, write_atomically
+from wal.errors import storage_error
+
+Buffer = bytes | bytearray | memoryview
+
+# Enough that the active segments of a busy node stay open, and a quarter of the smallest usual `ulimit -n`.
+OPEN_FILES_DEFAULT = 256
+
+
+class Disk:
+    """Files by path. Every method raises StorageError where the system refuses."""
+
+    __slots__ = ("_files", "_limit", "filesystem")
+
+    def __init__(self, filesystem: Filesystem, open_files_max: int = OPEN_FILES_DEFAULT) -> None:
+        assert open_files_max > 0
+        self.filesystem = filesystem
+        self._limit = open_files_max
+        self._files: OrderedDict[str, File] = OrderedDict()
+
+    def _file(self, path: str, create: bool = False) -> File:
+        file = self._files.get(path)
+        if file is not None:
+            self._files.move_to_end(path)
+            return file
+        while len(self._files) >= self._limit:
+            self._files.popitem(last=False)[1].close()
+        try:
+            file = self.filesystem.open(path, create=create)
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE) or not self._files:
+                raise
+            # Someone else (connections) took the descriptors: give back half of ours, keep serving.
+            for _ in range((len(self._files) + 1) // 2):
+                self._files.popitem(last=False)[1].close()
+            file = self.filesystem.open(path, create=create)
+        self._files[path] = file
+        return file
+
+    def append(self, path: str, buffers: Sequence[Buffer]) -> int:
+        """Append to `path`, made where it is missing; returns the bytes written."""
+        try:
+            return self._file(path, True).append(buffers)
+        except OSError as error:
+            raise storage_error(error, "write", path) from error
+
+    def pread(self, path: str, length: int, position: int) -> bytes:
+        try:
+            return self._file(path).pread(length, position)
+        except OSError as error:
+            raise storage_error(error, "read", path) from error
+
+    def read_all(self, path: str) -> bytes:
+        """The whole of a small file, which is not kept open."""
+        try:
+            file = self._files.get(path)
+            if file is not None:
+                return file.pread(file.size(), 0)
+            file = self.filesystem.open(path)
+            try:
+                return file.pread(file.size(), 0)
+            finally:
+                file.close()
+        except OSError as error:
+            raise storage_error(error, "read", path) from error
+
+    def write_new(self, path: str, buffers: Sequence[Buffer]) -> None:
+        """Replace what `path` holds, without sync; a reader after a crash must check what it finds."""
+        try:
+            file = self._file(path, True)
+            if file.size():
+                file.truncate(0)
+            file.append(buffers)
+        except OSError as error:
+            raise storage_error(error, "write", path) from error
+        self.forget(path)
+
+    def write_atomically(self, path: str, data: bytes) -> None:
+        self.forget(path)
+        try:
+            write_atomically(self.filesystem, path, data)
+        except OSError as error:
+            raise storage_error(error, "write", path) from error
+
+    def create(self, path: str) -> None:
+        try:
+            self._file(path, True)
+        except OSError as error:
+            raise storage_error(error, "create", path) from error
+
+    def truncate(self, path: str, size_bytes: int) -> None:
+        try:
+            self._file(path).truncate(size_bytes)
+        except OSError as error:
+            raise storage_error(error, "truncate", path) from error
+
+    def size(self, path: str) -> int:
+        try:
+            file = self._files.get(path)
+            return file.size() if file is not None else self.filesystem.size(path)
+        except OSError as error:
+            raise storage_error(error, "look at", path) from error
+
+    def exists(self, path: str) -> bool:
+        return path in self._files or self.filesystem.exists(path)
+
+    def list(self, directory: str) -> list[str]:
+        try:
+            return self.filesystem.list(directory)
+        except OSError as error:
+            raise storage_error(error, "list", directory) from error
+
+    def make_directory(self, path: str) -> None:
+        try:
+            self.filesystem.make_directory(path)
+        except OSError as error:
+            raise storage_error(error, "make directory", path) from error
+
+    def remove(self, path: str) -> None:
+        """Remove a file; one that is already gone is fine."""
+        self.forget(path)
+        try:
+            self.filesystem.remove(path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise storage_error(error, "remove", path) from error
+
+    def remove_directory(self, path: str) -> None:
+        self.forget_directory(path)
+        try:
+            self.filesystem.remove_directory(path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise storage_error(error, "remove", path) from error
+
+    def rename(self, source: str, target: str) -> None:
+        self.forget(source)
+        self.forget(target)
+        try:
+            self.filesystem.rename(source, target)
+        except OSError as error:
+            raise storage_error(error, "rename", source) from error
+
+    def sync(self, path: str) -> bool:
+        """Make the contents of `path` durable. False if it is gone: then nobody needs them."""
+        try:
+            file = self._files.get(path)
+            if file is not None:
+                file.datasync()
+                return True
+            file = self.filesystem.open(path)
+            try:
+                file.datasync()
+            finally:
+                file.close()
+            return True
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise storage_error(error, "sync", path) from error
+
+    def sync_directory(self, path: str) -> bool:
+        """Make the names in `path` durable. False if it is gone."""
+        try:
+            self.filesystem.sync_directory(path)
+            return True
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise storage_error(error, "sync directory", path) from error
+
+    def forget(self, path: str) -> None:
+        """Close `path` if it is open (it is about to be renamed, removed or replaced)."""
+        file = self._files.pop(path, None)
+        if file is not None:
+            file.close()
+
+    def forget_directory(self, directory: str) -> None:
+        prefix = directory + "/"
+        for path in [path for path in self._files if path.startswith(prefix)]:
+            self._files.pop(path).close()
+
+    def close(self) -> None:
+        while self._files:
+            self._files.popitem()[1].close()

@@ -1,0 +1,384 @@
+"""All logs of a node: opened at start, created and deleted, checkpointed, and closed cleanly.
+
+    <data>/.kafka_cleanshutdown                 there after a clean stop, removed at the next start
+    <data>/recovery-point-offset-checkpoint     up to where each log is synced
+    <data>/log-start-offset-checkpoint          where each log starts, if not at its first segment
+    <data>/empty-producer-state-checkpoint      up to where a log is known to have no producers
+    <data>/<topic>-<partition>/                 a partition's files, and partition.metadata
+
+One partition that cannot be opened does not stop the others: it is in `offline` with the reason. Everything runs on
+the loop's thread but `Checkpoint.run` and `remove_deleted`, which a worker may run.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+
+from broker.log.checkpoints import (
+    EMPTY_PRODUCER_STATES,
+    LOG_START_OFFSETS,
+    RECOVERY_POINTS,
+    TopicPartition,
+    read_checkpoint,
+    write_checkpoint,
+)
+from broker.log.disk import OPEN_FILES_DEFAULT, Disk
+from broker.log.journal_entries import KINDS, REMOVED, decode
+from broker.log.log_config import LogConfig
+from broker.log.partition_directory import (
+    DELETE_SUFFIX,
+    METADATA_FILE,
+    decode_metadata,
+    deleted_name,
+    directory_name,
+    encode_metadata,
+    parse_directory_name,
+)
+from broker.log.partition_log import PartitionLog
+from broker.log.recovery import LogIdentity, create_log, open_log
+from broker.log.replay import LogReplay
+from broker.log.truncation import CheckpointWork, begin_checkpoint
+from wal import CorruptionError, Entry, Filesystem, StorageError
+
+logger = logging.getLogger(__name__)
+
+CLEAN_SHUTDOWN_FILE = ".kafka_cleanshutdown"
+
+LogKey = tuple[bytes, int]
+
+
+class LogManager:
+    """`logs` by (topic id, partition). Start: `load_all`, then `replay` of the journal (also when there is none)."""
+
+    def __init__(
+        self,
+        filesystem: Filesystem,
+        data_directory: str,
+        *,
+        config_of: Callable[[str], LogConfig] = lambda topic: LogConfig(),
+        open_files_max: int = OPEN_FILES_DEFAULT,
+    ) -> None:
+        self.disk = Disk(filesystem, open_files_max)
+        self.data_directory = data_directory
+        self.logs: dict[LogKey, PartitionLog] = {}
+        self.offline: dict[TopicPartition, str] = {}
+        self._config_of = config_of
+        self._replays: dict[LogKey, LogReplay] = {}
+        self._dirty: set[PartitionLog] = set()
+        self._discarded: list[tuple[int, str]] = []  # (due ms, path)
+        # Guards the three checkpoint files and what they say: a truncation lowers a point while a worker writes them.
+        self._lock = threading.Lock()
+        self._recovery_points: dict[TopicPartition, int] = {}
+        self._log_starts: dict[TopicPartition, int] = {}
+        self._empty_until: dict[TopicPartition, int] = {}
+        self._sync_failure = ""
+        self._root_dirty = False
+
+    # --- start -----------------------------------------------------------------------------------------------------
+
+    def load_all(self, *, now_ms: int = 0) -> None:
+        """Open every partition under the data directory. Raises StorageError only where that directory fails us."""
+        disk = self.disk
+        disk.make_directory(self.data_directory)
+        names = disk.list(self.data_directory)
+        clean = CLEAN_SHUTDOWN_FILE in names
+        self._read_checkpoints()
+        if clean:
+            # Gone before the first append: a crash from now on must not look like a clean stop.
+            disk.remove(self._path(CLEAN_SHUTDOWN_FILE))
+            disk.sync_directory(self.data_directory)
+        for name in names:
+            if name.endswith(DELETE_SUFFIX):
+                self._discarded.append((now_ms, self._path(name)))
+            elif (identity := parse_directory_name(name)) is not None:
+                self._load(*identity, clean)
+        known = {(log.topic, log.partition) for log in self.logs.values()} | self.offline.keys()
+        for offsets in (self._recovery_points, self._log_starts, self._empty_until):
+            for gone in offsets.keys() - known:
+                del offsets[gone]
+
+    def _read_checkpoints(self) -> None:
+        for name, offsets in (
+            (RECOVERY_POINTS, self._recovery_points),
+            (LOG_START_OFFSETS, self._log_starts),
+            (EMPTY_PRODUCER_STATES, self._empty_until),
+        ):
+            try:
+                offsets.update(read_checkpoint(self.disk, self._path(name)))
+            except CorruptionError as error:
+                logger.warning("%s: every log is verified from its start instead", error)
+
+    def _load(self, topic: str, partition: int, clean: bool) -> None:
+        key = (topic, partition)
+        directory = self._path(directory_name(topic, partition))
+        try:
+            topic_id = self._read_topic_id(directory)
+            if topic_id is None:
+                return
+            log, verified = open_log(
+                self.disk,
+                LogIdentity(directory, topic, topic_id, partition),
+                self._config_of(topic),
+                log_start_offset=self._log_starts.get(key, 0),
+                recovery_point=self._recovery_points.get(key, 0),
+                empty_producers_until=self._empty_until.get(key, -1),
+                clean=clean and key in self._recovery_points,
+            )
+        except StorageError as error:
+            logger.error("partition %s-%d is offline: %s", topic, partition, error)
+            self.offline[key] = str(error)
+            return
+        self._adopt(log)
+        self._replays[(topic_id, partition)] = LogReplay(log, verified)
+
+    def _read_topic_id(self, directory: str) -> bytes | None:
+        """None for a directory whose creation a crash interrupted before anything was promised; it is removed."""
+        path = f"{directory}/{METADATA_FILE}"
+        try:
+            return decode_metadata(self.disk.read_all(path) if self.disk.exists(path) else b"", path)
+        except CorruptionError:
+            sizes = [
+                self.disk.size(f"{directory}/{name}") for name in self.disk.list(directory) if name != METADATA_FILE
+            ]
+            if any(sizes):
+                raise
+            self.disk.remove_directory(directory)
+            return None
+
+    def _adopt(self, log: PartitionLog) -> None:
+        log.on_dirty = self._dirty.add
+        log.on_recovery_point_lowered = self._recovery_point_lowered
+        log.on_discarded = self._discard
+        self.logs[(log.topic_id, log.partition)] = log
+        if log.dirty.marked:
+            self._dirty.add(log)
+
+    def replay(self, entries: Iterable[Entry], *, now_ms: int = 0) -> int:
+        """Repeat all of the journal's entries onto the logs, in order; returns how many concerned a log that is here.
+
+        Entries of partitions that are gone are passed over. A log that cannot take one, or misses records at the end,
+        goes offline."""
+        applied = 0
+        for entry in entries:
+            if entry.kind not in KINDS:
+                continue
+            decoded = decode(entry.kind, entry.payload)
+            key = (decoded.topic_id, decoded.partition)
+            replay = self._replays.get(key)
+            if replay is None:
+                continue
+            applied += 1
+            try:
+                if decoded.kind == REMOVED:
+                    del self._replays[key]
+                    self.delete(replay.log, now_ms)
+                else:
+                    replay.apply(decoded)
+            except StorageError as error:
+                self._take_offline(replay.log, str(error))
+        self._finish_replay()
+        return applied
+
+    def _finish_replay(self) -> None:
+        for replay in list(self._replays.values()):
+            if replay.hole:
+                self._take_offline(replay.log, f"the journal and the segments do not join: {replay.hole}")
+        self._replays.clear()
+
+    def _take_offline(self, log: PartitionLog, reason: str) -> None:
+        logger.error("partition %s is offline: %s", log, reason)
+        self.offline[(log.topic, log.partition)] = reason
+        self._replays.pop((log.topic_id, log.partition), None)
+        self.logs.pop((log.topic_id, log.partition), None)
+        self._dirty.discard(log)
+        self.disk.forget_directory(log.directory)
+
+    # --- partitions come and go ------------------------------------------------------------------------------------
+
+    def find(self, topic_id: bytes, partition: int) -> PartitionLog | None:
+        return self.logs.get((topic_id, partition))
+
+    def get_or_create(
+        self, topic: str, topic_id: bytes, partition: int, *, config: LogConfig | None = None
+    ) -> PartitionLog:
+        """The log of a partition, made where it is missing. Raises StorageError if it is offline or cannot be made.
+
+        A new log's names become durable with its first write, before anything is acknowledged."""
+        log = self.logs.get((topic_id, partition))
+        if log is not None:
+            if config is not None:
+                log.update_config(config)
+            return log
+        reason = self.offline.get((topic, partition))
+        if reason is not None:
+            raise StorageError(reason)
+        return self._create(topic, topic_id, partition, config or self._config_of(topic))
+
+    def _create(self, topic: str, topic_id: bytes, partition: int, config: LogConfig) -> PartitionLog:
+        directory = self._path(directory_name(topic, partition))
+        for old in [old for old in self.logs.values() if old.topic == topic and old.partition == partition]:
+            self.delete(old)  # a topic of the same name that was deleted before
+        self.disk.make_directory(directory)
+        metadata = f"{directory}/{METADATA_FILE}"
+        self.disk.write_new(metadata, [encode_metadata(topic_id)])
+        log = create_log(self.disk, LogIdentity(directory, topic, topic_id, partition), config)
+        log.created_files = [metadata]
+        self._adopt(log)
+        with self._lock:
+            self._forget_checkpoints(topic, partition)
+            self._empty_until[(topic, partition)] = 0
+        return log
+
+    def delete(self, log: PartitionLog, now_ms: int = 0) -> None:
+        """Take the log away: its directory is renamed now and removed `file.delete.delay.ms` after `now_ms`."""
+        self.logs.pop((log.topic_id, log.partition), None)
+        self._dirty.discard(log)
+        log.failure = f"{log} was deleted"
+        with self._lock:
+            self._forget_checkpoints(log.topic, log.partition)
+        target = self._path(deleted_name(log.topic, log.partition, log.topic_id))
+        self.disk.forget_directory(log.directory)
+        self.disk.remove_directory(target)
+        self.disk.rename(log.directory, target)
+        self._root_dirty = True
+        self._discarded.append((now_ms + log.config.file_delete_delay_ms if now_ms else 0, target))
+
+    def delete_strays(self, known_topic_ids: Iterable[bytes]) -> list[str]:
+        """Delete logs of topics that no longer exist (the node stopped in the middle of their deletion)."""
+        known = set(known_topic_ids)
+        strays = [log for log in self.logs.values() if log.topic_id not in known]
+        for log in strays:
+            logger.info("deleting %s: its topic does not exist any more", log)
+            self.delete(log)
+        return [str(log) for log in strays]
+
+    def _forget_checkpoints(self, topic: str, partition: int) -> None:
+        for offsets in (self._recovery_points, self._log_starts, self._empty_until):
+            offsets.pop((topic, partition), None)
+
+    def _discard(self, paths: list[str], due_ms: int) -> None:
+        self._discarded += [(due_ms, path) for path in paths]
+
+    def take_deleted(self, now_ms: int) -> list[str]:
+        """Paths whose delay is over, for `remove_paths` on a worker thread."""
+        due = [path for due_ms, path in self._discarded if due_ms <= now_ms]
+        self._discarded = [entry for entry in self._discarded if entry[0] > now_ms]
+        return due
+
+    def remove_deleted(self, now_ms: int) -> int:
+        """Remove files and directories whose delay is over; returns how many."""
+        return remove_paths(self.disk.filesystem, self.take_deleted(now_ms))
+
+    # --- housekeeping ----------------------------------------------------------------------------------------------
+
+    def apply_retention(self, log: PartitionLog, now_ms: int, high_watermark: int) -> int:
+        return log.apply_retention(now_ms, high_watermark)
+
+    def expire_producers(self, now_ms: int, expiration_ms: int) -> int:
+        return sum([log.expire_producers(now_ms, expiration_ms) for log in self.logs.values()])
+
+    # --- checkpoints -----------------------------------------------------------------------------------------------
+
+    def begin_checkpoint(self, sequence: int) -> Checkpoint:
+        """Take out what must be synced so that journal entries below `sequence` are no longer needed. Loop's thread."""
+        if self._sync_failure:
+            raise StorageError(self._sync_failure)
+        logs = [log for log in self._dirty if not log.failure]
+        self._dirty.clear()
+        work = [begin_checkpoint(log) for log in logs]
+        root_dirty, self._root_dirty = self._root_dirty, False
+        return Checkpoint(self, sequence, work, root_dirty)
+
+    def checkpoint(self, sequence: int) -> int:
+        """The three steps at once, blocking. Returns the journal sequence below which the journal may be trimmed."""
+        checkpoint = self.begin_checkpoint(sequence)
+        checkpoint.run()
+        return checkpoint.sequence
+
+    def _recovery_point_lowered(self, log: PartitionLog) -> None:
+        key = (log.topic, log.partition)
+        with self._lock:
+            if self._recovery_points.get(key, 0) > log.recovery_point:
+                self._recovery_points[key] = log.recovery_point
+                write_checkpoint(self.disk, self._path(RECOVERY_POINTS), self._recovery_points)
+
+    def _path(self, name: str) -> str:
+        return f"{self.data_directory}/{name}"
+
+    # --- stop ------------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Sync everything and leave the mark of a clean stop, unless something could not be synced."""
+        self.checkpoint(0)
+        for log in self.logs.values():
+            log.close()
+        with self._lock:
+            for name, offsets in self._checkpoint_files():
+                write_checkpoint(self.disk, self._path(name), offsets)
+        if not any(log.failure for log in self.logs.values()):
+            self.disk.write_atomically(self._path(CLEAN_SHUTDOWN_FILE), b"version: 0\n")
+        self.disk.close()
+
+    def _checkpoint_files(self) -> list[tuple[str, dict[TopicPartition, int]]]:
+        return [
+            (RECOVERY_POINTS, self._recovery_points),
+            (LOG_START_OFFSETS, self._log_starts),
+            (EMPTY_PRODUCER_STATES, self._empty_until),
+        ]
+
+
+class Checkpoint:
+    """A checkpoint under way. `run` may block for many syncs and belongs on a worker thread."""
+
+    def __init__(self, manager: LogManager, sequence: int, work: list[CheckpointWork], root_dirty: bool) -> None:
+        self.sequence = sequence
+        self._manager = manager
+        self._work = work
+        self._root_dirty = root_dirty
+
+    def run(self) -> None:
+        """Sync, then write the checkpoint files. A failed sync is final: the kernel forgets what it could not write,
+        so no later checkpoint of this process may claim it. Raises StorageError."""
+        manager = self._manager
+        disk = Disk(manager.disk.filesystem, 4)
+        try:
+            for work in self._work:
+                work.run(disk)
+            if self._root_dirty:
+                disk.sync_directory(manager.data_directory)
+            self._publish(disk)
+        except StorageError as error:
+            manager._sync_failure = f"an earlier checkpoint failed: {error}"
+            raise
+        finally:
+            disk.close()
+
+    def _publish(self, disk: Disk) -> None:
+        manager = self._manager
+        with manager._lock:
+            for work in self._work:
+                log = work.log
+                if (log.topic_id, log.partition) not in manager.logs:
+                    continue
+                work.finish()
+                key = (log.topic, log.partition)
+                manager._recovery_points[key] = log.recovery_point
+                manager._log_starts[key] = work.log_start_offset
+                if work.empty_until >= 0:
+                    manager._empty_until[key] = work.empty_until
+                else:
+                    manager._empty_until.pop(key, None)
+            for name, offsets in manager._checkpoint_files():
+                write_checkpoint(disk, manager._path(name), offsets)
+
+
+def remove_paths(filesystem: Filesystem, paths: list[str]) -> int:
+    disk = Disk(filesystem, 1)
+    for path in paths:
+        if path.endswith(DELETE_SUFFIX):
+            disk.remove_directory(path)
+        else:
+            disk.remove(path)
+    return len(paths)

@@ -1,0 +1,517 @@
+"""The log of one replica of a partition: appends, reads, truncation, and the state that goes with its records.
+
+The road of an append: `append_as_leader` validates, gives offsets and collects in memory; `write_out`, once a turn
+of the loop, writes everything collected to the active segment and hands the same buffers to the journal. Readers
+see only what `write_out` has written.
+
+Invariants: log_start_offset <= written_end_offset <= log_end_offset (an end is exclusive), recovery_point <=
+written_end_offset, segments rise by base offset and the last one is active. Everything runs on the loop's thread;
+only what a checkpoint or a compaction took out with it runs elsewhere.
+"""
+
+from __future__ import annotations
+
+import logging
+from bisect import bisect_right
+from collections.abc import Callable
+from zlib import crc32
+
+from broker.log import leader_epochs as epochs_file
+from broker.log import reading, retention, time_search, truncation
+from broker.log.disk import Buffer, Disk
+from broker.log.journal_entries import encode_append_header
+from broker.log.leader_epochs import LeaderEpochs, load_leader_epochs, recover_leader_epochs
+from broker.log.log_config import LONG_MAX, LogConfig
+from broker.log.producer_state import ProducedBatch, ProducerStates
+from broker.log.results import (
+    ActiveProducer,
+    AppendOrigin,
+    AppendResult,
+    ReadResult,
+    TimestampOffset,
+)
+from broker.log.segment import RELATIVE_OFFSET_MAX, IndexedBatch, Segment
+from broker.log.snapshots import Snapshots
+from broker.log.transaction_index import AbortedTransaction
+from broker.log.validation import validate
+from protocol.errors import ErrorCode, KafkaError
+from protocol.records import (
+    BatchHeader,
+    ControlType,
+    iterate_batches,
+    read_end_transaction_marker,
+    stamp_prefix,
+    verify_crc,
+)
+from wal import CorruptionError, StorageError
+
+logger = logging.getLogger(__name__)
+
+# Below this a batch is copied into one buffer: the system call pays for every buffer more than for the copy.
+COPIED_BYTES_MAX = 8192
+
+UNKNOWN_TIMESTAMP = -1
+
+
+class PartitionLog:
+    """One log, open. Made by recovery.py (`open_log`, `create_log`), closed by `close`."""
+
+    def __init__(
+        self,
+        disk: Disk,
+        directory: str,
+        *,
+        topic: str,
+        topic_id: bytes,
+        partition: int,
+        config: LogConfig,
+        segments: list[Segment],
+        log_start_offset: int,
+        log_end_offset: int,
+    ) -> None:
+        assert segments, "a log has an active segment"
+        self.disk = disk
+        self.directory = directory
+        self.topic = topic
+        self.topic_id = topic_id
+        self.partition = partition
+        self.config = config
+        self.segments = segments
+        self.log_start_offset = log_start_offset
+        self.log_end_offset = log_end_offset
+        self.written_end_offset = log_end_offset
+        self.recovery_point = log_end_offset
+        self.failure = ""
+        # Of a new log: what must be durable before its first write counts.
+        self.created_files: list[str] = []
+        self.snapshots = Snapshots(disk, directory)
+        self.read_positions: dict[int, tuple[Segment, int]] = {}
+        self.dirty = truncation.DirtyFiles()
+        # The manager hears of the first change after a checkpoint, and of a truncation below the recovery point.
+        self.on_dirty: Callable[[PartitionLog], None] | None = None
+        self.on_recovery_point_lowered: Callable[[PartitionLog], None] | None = None
+        self.on_discarded: Callable[[list[str], int], None] | None = None
+        self._leader_epochs: LeaderEpochs | None = None
+        self._producer_states: ProducerStates | None = None
+        self._pending: list[Buffer] = []
+        self._pending_batches: list[IndexedBatch] = []
+        self._written: list[Buffer] = []
+        self._journalled_end_offset = log_end_offset
+        self._abandoned: StorageError | None = None
+        self._room_bytes = -1  # of the active segment; negative: not looked at yet
+        self._roll_timestamp = LONG_MAX  # a batch younger than this begins a new segment
+        self._last_offset_max = segments[-1].base_offset + RELATIVE_OFFSET_MAX
+
+    def __repr__(self) -> str:
+        return f"{self.topic}-{self.partition}"
+
+    @property
+    def active(self) -> Segment:
+        return self.segments[-1]
+
+    @property
+    def leader_epochs(self) -> LeaderEpochs:
+        if self._leader_epochs is None:
+            try:
+                self._leader_epochs = load_leader_epochs(self.disk, self.directory)
+            except CorruptionError as error:
+                logger.warning("%s: %s; its epochs are read from the batches instead", self, error)
+                self._leader_epochs = recover_leader_epochs(self.segments)
+        return self._leader_epochs
+
+    @leader_epochs.setter
+    def leader_epochs(self, epochs: LeaderEpochs) -> None:
+        self._leader_epochs = epochs
+
+    @property
+    def producer_states(self) -> ProducerStates:
+        if self._producer_states is None:
+            self._producer_states = self.snapshots.restore(self, self.written_end_offset)
+        return self._producer_states
+
+    @producer_states.setter
+    def producer_states(self, states: ProducerStates | None) -> None:
+        """None: looked up from snapshot and segments when next needed."""
+        self._producer_states = states
+
+    # --- appending -------------------------------------------------------------------------------------------------
+
+    def append_as_leader(
+        self, records: Buffer, *, leader_epoch: int, now_ms: int, origin: AppendOrigin = AppendOrigin.CLIENT
+    ) -> AppendResult:
+        """Validate, give offsets, collect for `write_out`. Raises KafkaError where the batch is refused, StorageError
+        where the disk is. A duplicate of an idempotent producer answers with its old offsets and changes nothing.
+
+        Hot: once per produced batch; plain locals and tuple fields instead of properties."""
+        if self.failure or self._abandoned is not None:
+            raise self._refusal()
+        batch, header, log_append_time_ms = validate(records, self.config, origin, now_ms)
+        has_producer = header[9] >= 0
+        if has_producer and (earlier := self._check_producer(batch, header)) is not None:
+            return AppendResult(
+                earlier.first_offset,
+                earlier.last_offset,
+                header[12],
+                log_append_time_ms,
+                self.log_start_offset,
+                True,
+                earlier.timestamp,
+            )
+        base_offset = self.log_end_offset
+        last_offset = base_offset + header[6]
+        size = header[1] + 12
+        max_timestamp = header[8]
+        if size > self._room_bytes or max_timestamp > self._roll_timestamp or last_offset > self._last_offset_max:
+            self._make_room(size, last_offset, max_timestamp, now_ms)
+        if leader_epoch != self.leader_epochs.latest:
+            self.leader_epochs.assign(leader_epoch, base_offset)
+        if size <= COPIED_BYTES_MAX:
+            self._pending.append(b"".join((stamp_prefix(header, base_offset, leader_epoch), memoryview(batch)[16:])))
+        else:
+            self._pending += (stamp_prefix(header, base_offset, leader_epoch), memoryview(batch)[16:])
+        self._pending_batches.append((last_offset, size, max_timestamp))
+        self._room_bytes -= size
+        self.log_end_offset = last_offset + 1
+        if has_producer:
+            self.update_producer(batch, header, base_offset, last_offset)
+        return AppendResult(
+            base_offset, last_offset, header[12], log_append_time_ms, self.log_start_offset, False, max_timestamp
+        )
+
+    def append_as_follower(self, records: Buffer) -> AppendResult:
+        """Collect batches as the leader stored them: offsets and epochs stand, only the checksum is checked.
+
+        They may leave gaps (a compacted leader) but never go back: CORRUPT_MESSAGE."""
+        if self.failure or self._abandoned is not None:
+            raise self._refusal()
+        first_offset, count, max_timestamp = -1, 0, UNKNOWN_TIMESTAMP
+        view = memoryview(records)
+        for position, header in iterate_batches(view):
+            verify_crc(view, position, header)
+            if header.base_offset < self.log_end_offset:
+                raise KafkaError(
+                    ErrorCode.CORRUPT_MESSAGE,
+                    f"{self}: the leader sent offset {header.base_offset}, the log ends at {self.log_end_offset}",
+                )
+            self.append_stored(view[position : position + header.size_bytes], header)
+            first_offset = header.base_offset if first_offset < 0 else first_offset
+            count += header.record_count
+            max_timestamp = max(max_timestamp, header.max_timestamp)
+        last_offset = self.log_end_offset - 1
+        return AppendResult(first_offset, last_offset, count, -1, self.log_start_offset, False, max_timestamp)
+
+    def append_stored(self, batch: memoryview, header: BatchHeader) -> None:
+        """Collect one batch that has its offset already, and bring epochs and producers up to date."""
+        size, last_offset, max_timestamp = header.size_bytes, header.last_offset, header.max_timestamp
+        if size > self._room_bytes or max_timestamp > self._roll_timestamp or last_offset > self._last_offset_max:
+            self._make_room(size, last_offset, max_timestamp, max_timestamp)
+        if header.partition_leader_epoch > self.leader_epochs.latest:
+            self.leader_epochs.assign(header.partition_leader_epoch, header.base_offset)
+        self._pending.append(batch)
+        self._pending_batches.append((last_offset, size, max_timestamp))
+        self._room_bytes -= size
+        self.log_end_offset = last_offset + 1
+        if header.producer_id >= 0:
+            self.update_producer(batch, header, header.base_offset, last_offset)
+
+    def recover_batch(self, batch: memoryview, header: BatchHeader) -> None:
+        """Recovery verified a batch that lies in the active segment: epochs and producers follow."""
+        if header.partition_leader_epoch > self.leader_epochs.latest:
+            self.leader_epochs.assign(header.partition_leader_epoch, header.base_offset)
+        self.log_end_offset = self.written_end_offset = header.next_offset
+        if header.producer_id >= 0 and header.record_count:
+            self.update_producer(batch, header, header.base_offset, header.last_offset)
+
+    def recovered(self) -> None:
+        """Recovery is done: appends go on behind what it found."""
+        self._journalled_end_offset = self.log_end_offset
+        self.read_positions.clear()
+        self.active_changed()
+
+    def _refusal(self) -> StorageError:
+        if self.failure:
+            return StorageError(self.failure)
+        assert self._abandoned is not None
+        return StorageError(str(self._abandoned))
+
+    def _check_producer(self, batch: Buffer, header: BatchHeader) -> ProducedBatch | None:
+        if header.is_control:
+            marker = read_end_transaction_marker(batch, 0, header)
+            self.producer_states.check_marker(header, marker.coordinator_epoch)
+            return None
+        return self.producer_states.check(header)
+
+    def update_producer(self, batch: Buffer, header: BatchHeader, base_offset: int, last_offset: int) -> None:
+        states = self.producer_states
+        if not states.entries:
+            self.snapshots.empty_until = base_offset
+        if not header.is_control:
+            states.update(header, base_offset, last_offset)
+            return
+        marker = read_end_transaction_marker(batch, 0, header)
+        aborted = marker.control_type is ControlType.ABORT
+        completed = states.end_transaction(header, base_offset, marker.coordinator_epoch, aborted=aborted)
+        if completed is not None and completed.aborted:
+            self.active.transaction_index.append(states.aborted_entry(completed))
+            self.dirty.files.add(self.active.transaction_index.path)
+
+    # --- writing ---------------------------------------------------------------------------------------------------
+
+    def write_out(self) -> list[Buffer]:
+        """Write what was collected to the active segment, in one call, and return it for the journal.
+
+        Raises StorageError where the disk refuses; everything since the last `write_out` is then gone from the
+        log, as if never appended, and its waiters must be failed."""
+        if self._abandoned is not None:
+            error, self._abandoned = self._abandoned, None
+            raise error
+        self.write_pending()
+        written, self._written = self._written, []
+        self._journalled_end_offset = self.written_end_offset
+        return written
+
+    def write_out_entry(self) -> list[Buffer]:
+        """`write_out` as the parts of an APPEND entry, which says where it begins; empty if there is nothing."""
+        start_offset = self._journalled_end_offset
+        buffers = self.write_out()
+        if not buffers:
+            return buffers
+        header = encode_append_header(self.topic_id, self.partition, self.leader_epochs.latest, start_offset)
+        return [header, *buffers]
+
+    def write_pending(self) -> None:
+        """Write what was collected; it stays to be handed to the journal by the next `write_out`."""
+        if not self._pending:
+            return
+        if not self.dirty.marked:
+            self.mark_dirty()
+        active = self.active
+        try:
+            if self.created_files:
+                self._make_names_durable()
+            active.append(self._pending, self._pending_batches, self.config.index_interval_bytes)
+        except StorageError as error:
+            self._abandon(error)
+            raise
+        self._written += self._pending
+        self._pending = []
+        self._pending_batches.clear()
+        self.written_end_offset = self.log_end_offset
+        if active.offset_index.size_bytes() + 8 > self.config.segment_index_bytes:
+            self._room_bytes = 0  # Kafka rolls when an index is full, too.
+
+    def _make_names_durable(self) -> None:
+        """A journal entry names a log by its topic id, so a replay must find the directory that says which that is."""
+        for path in self.created_files:
+            self.disk.sync(path)
+        self.disk.sync_directory(self.directory)
+        self.disk.sync_directory(self.directory.rpartition("/")[0])
+        self.created_files = []
+
+    def _abandon(self, error: StorageError) -> None:
+        """Forget everything the journal does not have: a replay must not find records before a hole."""
+        self._pending = []
+        self._pending_batches.clear()
+        self._written = []
+        self.log_end_offset = self.written_end_offset
+        self._abandoned = error
+        try:
+            truncation.truncate_to(self, self._journalled_end_offset, repair=True)
+        except StorageError as second:
+            self.failure = f"{error}; and its half-written tail could not be cut: {second}"
+
+    def mark_dirty(self) -> None:
+        """Something changed since the last checkpoint."""
+        if self.dirty.marked:
+            return
+        self.dirty.marked = True
+        # While the log's end is still where its snapshot is: later, a load would have to scan what came after.
+        _ = self.producer_states
+        self.dirty.segments[self.active.base_offset] = self.active
+        if self.on_dirty is not None:
+            self.on_dirty(self)
+
+    # --- rolling ---------------------------------------------------------------------------------------------------
+
+    def _make_room(self, size: int, last_offset: int, max_timestamp: int, now_ms: int) -> None:
+        """The cheap test failed: look closer, and begin a new segment if the active one really has no room."""
+        self._look_at_active(max_timestamp)
+        if (
+            size > self._room_bytes or max_timestamp > self._roll_timestamp or last_offset > self._last_offset_max
+        ) and (self.active.size_bytes or self._pending):
+            self.roll(now_ms)
+            self._look_at_active(max_timestamp)
+
+    def _look_at_active(self, max_timestamp: int) -> None:
+        active = self.active
+        if self._room_bytes < 0:
+            pending = sum([size for _, size, _ in self._pending_batches])
+            self._room_bytes = max(0, self.config.segment_bytes - active.size_bytes - pending)
+        if self._roll_timestamp == LONG_MAX and self.config.segment_ms < LONG_MAX:
+            first = max_timestamp
+            if active.size_bytes:
+                first = next(active.scan())[1].max_timestamp
+            elif self._pending_batches:
+                first = self._pending_batches[0][2]
+            self._roll_timestamp = first + self.config.segment_ms - self._jitter_ms()
+
+    def _jitter_ms(self) -> int:
+        """Spreads the rolls of partitions that began together; the same for a segment at every start."""
+        most = min(self.config.segment_jitter_ms, self.config.segment_ms)
+        return crc32(f"{self}:{self.active.base_offset}".encode()) % most if most > 0 else 0
+
+    def roll(self, now_ms: int = 0) -> Segment:
+        """Seal the active segment and begin the next at the log's end, with a producer snapshot between them."""
+        self.write_pending()
+        try:
+            sealed = self.active
+            sealed.seal()
+            self.mark_dirty()
+            self.snapshots.take(self)
+            segment = Segment(self.disk, self.directory, self.log_end_offset, 0)
+            self.disk.create(segment.log_path)
+        except StorageError as error:
+            self._abandon(error)
+            raise
+        self.segments.append(segment)
+        self.dirty.segments[segment.base_offset] = segment
+        self.dirty.directory = True
+        self.active_changed()
+        return segment
+
+    def active_changed(self) -> None:
+        """Another segment is active, or its configuration changed: measure it anew at the next append."""
+        self._room_bytes = -1
+        self._roll_timestamp = LONG_MAX
+        self._last_offset_max = self.active.base_offset + RELATIVE_OFFSET_MAX
+
+    # --- reading ---------------------------------------------------------------------------------------------------
+
+    def read(self, offset: int, *, max_bytes: int, max_offset: int, at_least_one_batch: bool = True) -> ReadResult:
+        """Whole batches from the one that holds `offset` on, all below `max_offset` (exclusive) and what is written.
+
+        KafkaError: OFFSET_OUT_OF_RANGE, or KAFKA_STORAGE_ERROR / CORRUPT_MESSAGE where the file is not what it was."""
+        return reading.read(self, offset, max_bytes, max_offset, at_least_one_batch)
+
+    def offset_for_timestamp(self, timestamp: int, *, max_offset: int) -> TimestampOffset | None:
+        """The first record below `max_offset` that is not older than `timestamp`."""
+        return time_search.offset_for_timestamp(self, timestamp, max_offset)
+
+    def offset_of_max_timestamp(self, *, max_offset: int) -> TimestampOffset | None:
+        """The first record with the largest timestamp below `max_offset`."""
+        return time_search.offset_of_max_timestamp(self, max_offset)
+
+    def segment_index(self, offset: int) -> int:
+        """Which segment would hold `offset`: the last one that begins at or before it."""
+        segments = self.segments
+        if offset >= segments[-1].base_offset:
+            return len(segments) - 1
+        return max(0, bisect_right(segments, offset, key=_base_offset) - 1)
+
+    def segment_end_offset(self, index: int) -> int:
+        """Where segment `index` ends (exclusive), as far as it is written."""
+        return self.segments[index + 1].base_offset if index + 1 < len(self.segments) else self.written_end_offset
+
+    def segment_base_offsets(self, *, modified_before_ms: int) -> list[int]:
+        """Base offsets of segments whose youngest record is not after `modified_before_ms`; -1 is all of them."""
+        return [
+            segment.base_offset
+            for segment in self.segments
+            if modified_before_ms < 0 or segment.max_timestamp <= modified_before_ms
+        ]
+
+    @property
+    def size_bytes(self) -> int:
+        return sum([segment.size_bytes for segment in self.segments])
+
+    # --- producers and transactions ----------------------------------------------------------------------------------
+
+    def producers(self) -> list[ActiveProducer]:
+        return [
+            ActiveProducer(
+                producer_id,
+                entry.producer_epoch,
+                entry.last_sequence,
+                entry.last_timestamp,
+                entry.coordinator_epoch,
+                entry.transaction_first_offset,
+            )
+            for producer_id, entry in self.producer_states.entries.items()
+        ]
+
+    @property
+    def first_unstable_offset(self) -> int | None:
+        """First offset of the oldest open transaction. See `last_stable_offset` for what read_committed may see."""
+        return self.producer_states.first_ongoing_offset
+
+    def last_stable_offset(self, high_watermark: int) -> int:
+        """KIP-98: the end of what is decided, counting a marker only once it is below the high watermark."""
+        unstable = self.producer_states.first_unstable_offset(high_watermark)
+        return high_watermark if unstable is None else min(unstable, high_watermark)
+
+    def aborted_transactions(self, start_offset: int, end_offset: int) -> list[AbortedTransaction]:
+        """Those with records in [start_offset, end_offset), for a read_committed consumer to leave out."""
+        return reading.aborted_transactions(self, start_offset, end_offset)
+
+    def expire_producers(self, now_ms: int, expiration_ms: int) -> int:
+        """producer.id.expiration.ms: forget idle producers; returns how many."""
+        return self.producer_states.expire(now_ms, expiration_ms)
+
+    # --- changing ----------------------------------------------------------------------------------------------------
+
+    def truncate_to(self, offset: int) -> None:
+        """Drop records from `offset` on (the batch that holds it goes as a whole). Nothing may wait for `write_out`."""
+        assert not self._pending and not self._written, f"{self}: write_out before truncate_to"
+        truncation.truncate_to(self, offset)
+        self._journalled_end_offset = self.written_end_offset
+
+    def truncate_fully_and_start_at(self, offset: int) -> None:
+        """Drop everything; the log is empty and goes on at `offset`."""
+        assert not self._pending and not self._written, f"{self}: write_out before truncate_fully_and_start_at"
+        truncation.restart_at(self, offset)
+        self._journalled_end_offset = offset
+
+    def advance_log_start(self, offset: int) -> None:
+        """DeleteRecords: nothing below `offset` is served any more; whole segments below it go with retention."""
+        truncation.advance_log_start(self, offset)
+
+    def apply_retention(self, now_ms: int, high_watermark: int) -> int:
+        """Delete segments by time, size and log start; returns how many. Only what is below the high watermark."""
+        return retention.apply(self, now_ms, high_watermark)
+
+    def update_config(self, config: LogConfig) -> None:
+        self.config = config
+        self.active_changed()
+
+    def checkpoint(self) -> int:
+        """Make everything written durable; returns the new recovery point. Blocks for the syncs."""
+        work = truncation.begin_checkpoint(self)
+        work.run(self.disk)
+        work.finish()
+        return self.recovery_point
+
+    def close(self) -> None:
+        """Write, sync and forget. The caller has stopped appending and takes no answer from it any more."""
+        if not self.failure:
+            self.write_out()
+            if self.dirty.marked or self.dirty.files:
+                self.checkpoint()
+        self.disk.forget_directory(self.directory)
+
+    @property
+    def producer_states_loaded(self) -> bool:
+        return self._producer_states is not None
+
+    @property
+    def leader_epochs_to_write(self) -> bytes | None:
+        """The epoch file's new content, or None where it is up to date."""
+        epochs = self._leader_epochs
+        return epochs.encode() if epochs is not None and epochs.dirty else None
+
+    @property
+    def leader_epochs_path(self) -> str:
+        return f"{self.directory}/{epochs_file.FILE_NAME}"
+
+
+def _base_offset(segment: Segment) -> int:
+    return segment.base_offset

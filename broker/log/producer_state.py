@@ -1,0 +1,271 @@
+"""What each idempotent producer last wrote to this partition: duplicates, gaps, fenced epochs, open transactions.
+
+Rules (Kafka's, per partition and producer id):
+
+| the batch | answer |
+|---|---|
+| no state for the producer id | accepted with any first sequence (its history may be expired or deleted) |
+| epoch below the known one | INVALID_PRODUCER_EPOCH |
+| epoch above the known one, sequence not 0 | OUT_OF_ORDER_SEQUENCE_NUMBER |
+| same epoch, first and last sequence of one of the last five batches | duplicate: its old offsets |
+| same epoch, sequence not the last one + 1 (2^31-1 is followed by 0) | OUT_OF_ORDER_SEQUENCE_NUMBER |
+| not transactional while a transaction of this producer is open here | INVALID_TXN_STATE |
+
+Snapshot file (`<offset>.snapshot`: the state of everything below that offset), big-endian:
+
+    int16 version (2), uint32 CRC-32C of the rest, int32 producers, then each:
+    int64 producer id, int16 epoch, int32 coordinator epoch, int64 last timestamp, int64 open transaction's first
+    offset (-1 none), int8 batches, then each:
+    int32 first and last sequence, int64 first and last offset, int64 timestamp
+
+Kafka's own version 1 keeps only the last batch; all five are kept here, because a client with five requests in
+flight resends the oldest of them after a restart and must hear "duplicate", not "out of order".
+"""
+
+from __future__ import annotations
+
+from struct import Struct, error
+from typing import NamedTuple
+
+from crc32c import crc32c
+
+from broker.log.transaction_index import AbortedTransaction
+from protocol.errors import ErrorCode, KafkaError
+from protocol.records import BatchHeader
+from wal import CorruptionError
+
+BATCHES_KEPT = 5
+NO_EPOCH = -1
+NO_OFFSET = -1
+
+SNAPSHOT_VERSION = 2
+_PREFIX = Struct(">hIi")
+_PRODUCER = Struct(">qhiqqb")
+_BATCH = Struct(">iiqqq")
+_CRC_FROM = 6
+
+
+class ProducedBatch(NamedTuple):
+    first_sequence: int
+    last_sequence: int
+    first_offset: int
+    last_offset: int
+    timestamp: int
+
+
+class ProducerEntry:
+    """One producer id. `batches` are the last five of the current epoch, oldest first."""
+
+    __slots__ = ("batches", "coordinator_epoch", "last_timestamp", "producer_epoch", "transaction_first_offset")
+
+    def __init__(self, producer_epoch: int) -> None:
+        self.producer_epoch = producer_epoch
+        self.coordinator_epoch = -1
+        self.last_timestamp = -1
+        self.transaction_first_offset = NO_OFFSET
+        self.batches: list[ProducedBatch] = []
+
+    @property
+    def last_sequence(self) -> int:
+        return self.batches[-1].last_sequence if self.batches else -1
+
+    @property
+    def last_offset(self) -> int:
+        """Of the last data batch of the current epoch, -1 if none is known."""
+        return self.batches[-1].last_offset if self.batches else NO_OFFSET
+
+
+class CompletedTransaction(NamedTuple):
+    producer_id: int
+    first_offset: int
+    last_offset: int
+    aborted: bool
+
+
+class ProducerStates:
+    """All producers of one partition. `check` decides, `update` and `end_transaction` change."""
+
+    __slots__ = ("_ongoing", "_unreplicated", "changed", "entries")
+
+    def __init__(self) -> None:
+        self.entries: dict[int, ProducerEntry] = {}
+        # Producer id -> first offset; transactions open in offset order, so the first value is the lowest.
+        self._ongoing: dict[int, int] = {}
+        # (first offset, marker's offset) of ended transactions whose marker is not below the high watermark.
+        self._unreplicated: list[tuple[int, int]] = []
+        self.changed = False  # since the last snapshot
+
+    def check(self, header: BatchHeader) -> ProducedBatch | None:
+        """The earlier batch if this data batch is a duplicate, None if it is next. KafkaError as the table says."""
+        entry = self.entries.get(header.producer_id)
+        if entry is None:
+            return None
+        epoch = header.producer_epoch
+        first = header.base_sequence
+        if epoch == entry.producer_epoch:
+            batches = entry.batches
+            expected = (batches[-1].last_sequence + 1) & 0x7FFF_FFFF if batches else 0
+            if first != expected:
+                last = header.last_sequence
+                for batch in batches:
+                    if batch.first_sequence == first and batch.last_sequence == last:
+                        return batch
+                raise out_of_order(header, f"the next sequence is {expected}")
+        elif epoch < entry.producer_epoch:
+            raise stale_epoch(header, entry)
+        elif first != 0:
+            # KIP-360: a bumped epoch starts at sequence 0.
+            raise out_of_order(header, f"epoch {epoch} is new and must start at 0")
+        if entry.transaction_first_offset != NO_OFFSET and not header.is_transactional:
+            raise KafkaError(ErrorCode.INVALID_TXN_STATE, f"producer {header.producer_id} has an open transaction here")
+        return None
+
+    def update(self, header: BatchHeader, first_offset: int, last_offset: int) -> None:
+        """A data batch of a producer was appended."""
+        producer_id = header.producer_id
+        entry = self._entry(producer_id, header.producer_epoch)
+        batch = ProducedBatch(
+            header.base_sequence, header.last_sequence, first_offset, last_offset, header.max_timestamp
+        )
+        batches = entry.batches
+        batches.append(batch)
+        if len(batches) > BATCHES_KEPT:
+            del batches[0]
+        entry.last_timestamp = header.max_timestamp
+        if header.is_transactional and entry.transaction_first_offset == NO_OFFSET:
+            entry.transaction_first_offset = first_offset
+            self._ongoing[producer_id] = first_offset
+        self.changed = True
+
+    def _entry(self, producer_id: int, epoch: int) -> ProducerEntry:
+        entry = self.entries.get(producer_id)
+        if entry is None:
+            entry = self.entries[producer_id] = ProducerEntry(epoch)
+        elif entry.producer_epoch != epoch:
+            entry.producer_epoch = epoch
+            entry.batches.clear()
+        return entry
+
+    def check_marker(self, header: BatchHeader, coordinator_epoch: int) -> None:
+        """Refuses a marker of a fenced producer epoch or of a deposed transaction coordinator."""
+        entry = self.entries.get(header.producer_id)
+        if entry is None:
+            return
+        if header.producer_epoch < entry.producer_epoch:
+            raise stale_epoch(header, entry)
+        if coordinator_epoch < entry.coordinator_epoch:
+            raise KafkaError(
+                ErrorCode.TRANSACTION_COORDINATOR_FENCED,
+                f"coordinator epoch {coordinator_epoch} is older than {entry.coordinator_epoch}",
+            )
+
+    def end_transaction(
+        self, header: BatchHeader, offset: int, coordinator_epoch: int, *, aborted: bool
+    ) -> CompletedTransaction | None:
+        """A marker was appended at `offset`. None if the producer had nothing open here."""
+        producer_id = header.producer_id
+        entry = self._entry(producer_id, header.producer_epoch)
+        entry.coordinator_epoch = coordinator_epoch
+        entry.last_timestamp = header.max_timestamp
+        self.changed = True
+        first_offset = entry.transaction_first_offset
+        if first_offset == NO_OFFSET:
+            return None
+        entry.transaction_first_offset = NO_OFFSET
+        self._ongoing.pop(producer_id, None)
+        self._unreplicated.append((first_offset, offset))
+        return CompletedTransaction(producer_id, first_offset, offset, aborted)
+
+    def aborted_entry(self, completed: CompletedTransaction) -> AbortedTransaction:
+        """The transaction index entry of an aborted transaction, after `end_transaction`."""
+        others = next(iter(self._ongoing.values()), completed.last_offset + 1)
+        stable = min(others, completed.last_offset + 1)
+        return AbortedTransaction(completed.producer_id, completed.first_offset, completed.last_offset, stable)
+
+    @property
+    def first_ongoing_offset(self) -> int | None:
+        return next(iter(self._ongoing.values()), None)
+
+    def first_unstable_offset(self, high_watermark: int) -> int | None:
+        """Where read_committed must stop: the oldest transaction that is open, or whose marker could still be lost."""
+        unreplicated = self._unreplicated
+        while unreplicated and unreplicated[0][1] < high_watermark:
+            del unreplicated[0]
+        first = self.first_ongoing_offset
+        if not unreplicated:
+            return first
+        oldest = min(start for start, _ in unreplicated)
+        return oldest if first is None else min(first, oldest)
+
+    def expire(self, now_ms: int, expiration_ms: int) -> int:
+        """Forget producers idle for `expiration_ms` without an open transaction; returns how many."""
+        old = [
+            producer_id
+            for producer_id, entry in self.entries.items()
+            if entry.transaction_first_offset == NO_OFFSET and now_ms - entry.last_timestamp >= expiration_ms
+        ]
+        for producer_id in old:
+            del self.entries[producer_id]
+        self.changed |= bool(old)
+        return len(old)
+
+    def encode(self) -> bytes:
+        """The snapshot file of this state."""
+        parts: list[bytes] = []
+        for producer_id, entry in self.entries.items():
+            parts.append(
+                _PRODUCER.pack(
+                    producer_id,
+                    entry.producer_epoch,
+                    entry.coordinator_epoch,
+                    entry.last_timestamp,
+                    entry.transaction_first_offset,
+                    len(entry.batches),
+                )
+            )
+            parts += [_BATCH.pack(*batch) for batch in entry.batches]
+        body = _PREFIX.pack(SNAPSHOT_VERSION, 0, len(self.entries))[_CRC_FROM:] + b"".join(parts)
+        return _PREFIX.pack(SNAPSHOT_VERSION, crc32c(body), len(self.entries)) + body[4:]
+
+    @classmethod
+    def decode(cls, data: bytes, path: str) -> ProducerStates:
+        """Raises CorruptionError where the file is torn or not a snapshot; the caller takes an older one."""
+        states = cls()
+        try:
+            version, crc, count = _PREFIX.unpack_from(data)
+            if version != SNAPSHOT_VERSION or crc32c(data[_CRC_FROM:]) != crc:
+                raise CorruptionError(f"{path} is not a producer snapshot, or is damaged")
+            position = _PREFIX.size
+            for _ in range(count):
+                position = states._decode_producer(data, position)
+        except error as torn:
+            raise CorruptionError(f"{path} ends too early for a producer snapshot") from torn
+        ongoing = [(e.transaction_first_offset, p) for p, e in states.entries.items()]
+        states._ongoing = {p: first for first, p in sorted(ongoing) if first != NO_OFFSET}
+        return states
+
+    def _decode_producer(self, data: bytes, position: int) -> int:
+        producer_id, epoch, coordinator_epoch, timestamp, first_offset, batches = _PRODUCER.unpack_from(data, position)
+        position += _PRODUCER.size
+        entry = self.entries[producer_id] = ProducerEntry(epoch)
+        entry.coordinator_epoch = coordinator_epoch
+        entry.last_timestamp = timestamp
+        entry.transaction_first_offset = first_offset
+        for _ in range(batches):
+            entry.batches.append(ProducedBatch(*_BATCH.unpack_from(data, position)))
+            position += _BATCH.size
+        return position
+
+
+def out_of_order(header: BatchHeader, why: str) -> KafkaError:
+    return KafkaError(
+        ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
+        f"producer {header.producer_id} (epoch {header.producer_epoch}) sent sequence {header.base_sequence}: {why}",
+    )
+
+
+def stale_epoch(header: BatchHeader, entry: ProducerEntry) -> KafkaError:
+    return KafkaError(
+        ErrorCode.INVALID_PRODUCER_EPOCH,
+        f"producer {header.producer_id} sent epoch {header.producer_epoch}, the current one is {entry.producer_epoch}",
+    )

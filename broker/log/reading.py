@@ -1,0 +1,147 @@
+"""Reads of a log: slices of segment files, cut at whole batches.
+
+Where a read ended is remembered, so that a consumer that goes on from there (nearly every fetch) needs neither an
+index nor a scan. The lengths and offsets of all batches in a slice are checked, their checksums are the client's to
+check, as with Kafka: the bytes are those it was sent.
+"""
+
+from __future__ import annotations
+
+import logging
+from struct import Struct
+from typing import TYPE_CHECKING
+
+from broker.log.results import ReadResult
+from broker.log.transaction_index import AbortedTransaction
+from protocol.errors import ErrorCode, KafkaError
+from protocol.records import RECORD_BATCH_HEADER_SIZE
+from wal import CorruptionError, StorageError
+
+if TYPE_CHECKING:
+    from broker.log.partition_log import PartitionLog
+    from broker.log.segment import Segment
+
+logger = logging.getLogger(__name__)
+
+# Places remembered per log: as many consumers may read it at different offsets without a search.
+POSITIONS_KEPT = 32
+
+_WALK = Struct(">qi4xb6xi")  # base offset, length, magic, last offset delta
+_unpack_walk = _WALK.unpack_from
+
+
+def read(log: PartitionLog, offset: int, max_bytes: int, max_offset: int, at_least_one_batch: bool) -> ReadResult:
+    if offset < log.log_start_offset or offset > log.log_end_offset:
+        raise KafkaError(
+            ErrorCode.OFFSET_OUT_OF_RANGE,
+            f"{log} has offsets {log.log_start_offset} to {log.log_end_offset}, not {offset}",
+        )
+    end_offset = min(max_offset, log.written_end_offset)
+    if offset >= end_offset:
+        return ReadResult(b"", offset)
+    try:
+        return _read(log, offset, max_bytes, end_offset, at_least_one_batch)
+    except StorageError as error:
+        logger.error("cannot read %s at offset %d: %s", log, offset, error)
+        code = ErrorCode.CORRUPT_MESSAGE if isinstance(error, CorruptionError) else ErrorCode.KAFKA_STORAGE_ERROR
+        raise KafkaError(code, f"{log} cannot be read at offset {offset}: {error}") from error
+
+
+def _read(log: PartitionLog, offset: int, max_bytes: int, end_offset: int, at_least_one_batch: bool) -> ReadResult:
+    place = log.read_positions.pop(offset, None) or _locate(log, offset)
+    segment, position = place
+    if position >= segment.size_bytes:
+        # The place remembered was the end of a segment, or compaction left nothing behind it: go on in the next.
+        following = _segment_after(log, segment)
+        if following is None:
+            return ReadResult(b"", offset)
+        segment, position = following, 0
+    available = segment.size_bytes - position
+    length = min(available, max_bytes)
+    if length < RECORD_BATCH_HEADER_SIZE:
+        length = min(available, RECORD_BATCH_HEADER_SIZE)
+    data = log.disk.pread(segment.log_path, length, position)
+    if len(data) < length:
+        raise CorruptionError(f"{segment.log_path} is shorter than the {segment.size_bytes} bytes written to it")
+    whole, next_offset = whole_batches(data, end_offset, segment, position)
+    if whole > max_bytes:
+        whole = 0  # only the header was meant to be looked at
+    if not whole:
+        if not at_least_one_batch:
+            return ReadResult(b"", offset)
+        data, whole, next_offset = _first_batch(log, segment, position, data)
+        if next_offset > end_offset:
+            return ReadResult(b"", offset)
+    _remember(log, next_offset, segment, position + whole)
+    return ReadResult(data if whole == len(data) else data[:whole], next_offset)
+
+
+def _locate(log: PartitionLog, offset: int) -> tuple[Segment, int]:
+    index = log.segment_index(offset)
+    segment = log.segments[index]
+    found = segment.find_batch(offset) if segment.size_bytes else None
+    return (segment, segment.size_bytes if found is None else found[0])
+
+
+def _segment_after(log: PartitionLog, segment: Segment) -> Segment | None:
+    index = log.segment_index(segment.base_offset) + 1
+    while index < len(log.segments):
+        if log.segments[index].size_bytes:
+            return log.segments[index]
+        index += 1
+    return None
+
+
+def _first_batch(log: PartitionLog, segment: Segment, position: int, data: bytes) -> tuple[bytes, int, int]:
+    """The batch at `position` as a whole, however large."""
+    if len(data) < RECORD_BATCH_HEADER_SIZE:
+        raise CorruptionError(f"{segment.log_path} ends inside a batch at byte {position}")
+    base_offset, length, _, last_offset_delta = _unpack_walk(data)
+    size = length + 12
+    if position + size > segment.size_bytes:
+        raise CorruptionError(f"{segment.log_path} is damaged at byte {position}: a batch ends behind the file")
+    if size > len(data):
+        data = log.disk.pread(segment.log_path, size, position)
+    return data, size, base_offset + last_offset_delta + 1
+
+
+def whole_batches(data: bytes, end_offset: int, segment: Segment, position: int) -> tuple[int, int]:
+    """(bytes of the batches in `data` that are whole and end at or before `end_offset`, offset after the last).
+
+    Hot: once per batch fetched. CorruptionError if the first batch cannot be one; a later one ends the slice, so that
+    what lies before the damage is still served."""
+    at, size = 0, len(data)
+    next_offset = segment.base_offset
+    last_start = size - RECORD_BATCH_HEADER_SIZE
+    while at <= last_start:
+        base_offset, length, magic, last_offset_delta = _unpack_walk(data, at)
+        if magic != 2 or length < 49 or base_offset < next_offset or last_offset_delta < 0:
+            if at:
+                break
+            raise CorruptionError(f"{segment.log_path} is damaged at byte {position}: no batch begins there")
+        end = at + 12 + length
+        following = base_offset + last_offset_delta + 1
+        if end > size or following > end_offset:
+            break
+        at = end
+        next_offset = following
+    return at, next_offset
+
+
+def _remember(log: PartitionLog, offset: int, segment: Segment, position: int) -> None:
+    positions = log.read_positions
+    positions[offset] = (segment, position)
+    if len(positions) > POSITIONS_KEPT:
+        del positions[next(iter(positions))]
+
+
+def aborted_transactions(log: PartitionLog, start_offset: int, end_offset: int) -> list[AbortedTransaction]:
+    found: list[AbortedTransaction] = []
+    for segment in log.segments[log.segment_index(start_offset) :]:
+        for entry in segment.transaction_index.entries():
+            if entry.last_offset >= start_offset and entry.first_offset < end_offset:
+                found.append(entry)
+            if entry.last_stable_offset >= end_offset:
+                # Later markers end transactions that began after what is read.
+                return found
+    return found

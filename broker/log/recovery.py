@@ -1,0 +1,250 @@
+"""Opening a log: by name after a clean stop, by verifying what lies above the recovery point after a crash.
+
+After a clean stop the recovery point is the log's end and nothing is read. After a crash every batch from the
+recovery point on is checked (checksum, ascending offsets); the first that is not whole and right ends the log: it
+and everything behind it is cut, the journal has what was acknowledged of it. Damage below the recovery point is
+not a torn write: nothing could bring it back, so the partition stays offline until someone looks at it.
+
+A swap that compaction began is finished or undone first, see compaction_swap.py.
+"""
+
+from __future__ import annotations
+
+import logging
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from crc32c import crc32c
+
+from broker.log.compaction_swap import finish_or_undo_swaps
+from broker.log.disk import Disk
+from broker.log.log_config import LogConfig
+from broker.log.partition_log import PartitionLog
+from broker.log.retention import DELETED_SUFFIX
+from broker.log.segment import LOG_SUFFIX, SEGMENT_SUFFIXES, Segment
+from broker.log.snapshots import SNAPSHOT_SUFFIX
+from protocol.errors import KafkaError
+from protocol.records import RECORD_BATCH_HEADER_SIZE, BatchHeader, peek_batch_header
+from wal import CorruptionError
+
+logger = logging.getLogger(__name__)
+
+# Read at a time while verifying; a batch larger than this is read as a whole.
+VERIFY_CHUNK_BYTES = 1024 * 1024
+
+
+@dataclass(slots=True)
+class LogIdentity:
+    directory: str
+    topic: str
+    topic_id: bytes
+    partition: int
+
+
+class VerifiedBatches:
+    """What a recovery scan found above the recovery point: base offset and fingerprint of each batch.
+
+    The journal's replay asks it whether a batch it holds is the very one in the segment."""
+
+    __slots__ = ("_fingerprints", "_offsets", "start_offset")
+
+    def __init__(self, start_offset: int) -> None:
+        self.start_offset = start_offset
+        self._offsets = array("q")
+        self._fingerprints = array("Q")
+
+    def add(self, header: BatchHeader) -> None:
+        self._offsets.append(header.base_offset)
+        self._fingerprints.append(fingerprint(header))
+
+    def truncate_to(self, offset: int) -> None:
+        kept = bisect_left(self._offsets, offset)
+        del self._offsets[kept:]
+        del self._fingerprints[kept:]
+
+    def holds(self, header: BatchHeader) -> bool:
+        """Whether this batch lies in the log; below the scanned part it is taken to."""
+        if header.base_offset < self.start_offset:
+            return True
+        index = bisect_left(self._offsets, header.base_offset)
+        return (
+            index < len(self._offsets)
+            and self._offsets[index] == header.base_offset
+            and self._fingerprints[index] == fingerprint(header)
+        )
+
+
+def fingerprint(header: BatchHeader) -> int:
+    """Checksum and leader epoch: the epoch is not under the checksum, and the same bytes may come again in another."""
+    return (header.partition_leader_epoch & 0xFFFF_FFFF) << 32 | header.crc
+
+
+def create_log(disk: Disk, identity: LogIdentity, config: LogConfig) -> PartitionLog:
+    """A new log in an existing directory, with an empty segment at offset 0."""
+    segment = Segment(disk, identity.directory, 0, 0)
+    disk.create(segment.log_path)
+    log = _log(disk, identity, config, [segment], 0, 0)
+    log.snapshots.empty_until = 0
+    return log
+
+
+def open_log(
+    disk: Disk,
+    identity: LogIdentity,
+    config: LogConfig,
+    *,
+    log_start_offset: int,
+    recovery_point: int,
+    empty_producers_until: int,
+    clean: bool,
+) -> tuple[PartitionLog, VerifiedBatches]:
+    """Raises StorageError where the log cannot be served."""
+    names = finish_or_undo_swaps(disk, identity.directory, disk.list(identity.directory))
+    bases = _remove_leftovers(disk, identity.directory, names)
+    segments = [Segment(disk, identity.directory, base) for base in bases]
+    if not segments:
+        segments = [Segment(disk, identity.directory, log_start_offset, 0)]
+        disk.create(segments[0].log_path)
+        recovery_point = min(recovery_point, log_start_offset)
+    start_offset = max(log_start_offset, segments[0].base_offset)
+    log = _log(disk, identity, config, segments, start_offset, max(recovery_point, segments[-1].base_offset))
+    log.recovery_point = recovery_point
+    log.snapshots.empty_until = empty_producers_until
+    log.snapshots.offsets = sorted(int(name[:20]) for name in names if name.endswith(SNAPSHOT_SUFFIX))
+    verified = VerifiedBatches(recovery_point)
+    if clean and recovery_point >= segments[-1].base_offset:
+        return log, verified
+    _verify_tail(log, verified)
+    if log.log_end_offset < recovery_point:
+        raise CorruptionError(
+            f"{identity.directory} was synced up to offset {recovery_point} but ends at {log.log_end_offset}: "
+            f"restore its files, or delete the directory to give its records up"
+        )
+    return log, verified
+
+
+def _log(
+    disk: Disk, identity: LogIdentity, config: LogConfig, segments: list[Segment], start_offset: int, end_offset: int
+) -> PartitionLog:
+    return PartitionLog(
+        disk,
+        identity.directory,
+        topic=identity.topic,
+        topic_id=identity.topic_id,
+        partition=identity.partition,
+        config=config,
+        segments=segments,
+        log_start_offset=start_offset,
+        log_end_offset=end_offset,
+    )
+
+
+def _remove_leftovers(disk: Disk, directory: str, names: list[str]) -> list[int]:
+    """Base offsets of the segments; files that a crash left half-deleted or without their segment go."""
+    bases = [int(name[:20]) for name in names if name.endswith(LOG_SUFFIX) and name[:20].isdigit()]
+    known = set(bases)
+    for name in names:
+        orphan = name.endswith(SEGMENT_SUFFIXES) and name[:20].isdigit() and int(name[:20]) not in known
+        if name.endswith(DELETED_SUFFIX) or orphan:
+            disk.remove(f"{directory}/{name}")
+    return sorted(bases)
+
+
+def _verify_tail(log: PartitionLog, verified: VerifiedBatches) -> None:
+    """Scan from the recovery point; set the log's end; cut what is not right; rebuild indexes, epochs and producers."""
+    recovery_point = log.recovery_point
+    log.snapshots.truncate_to_at_most(recovery_point)
+    first = log.segment_index(recovery_point)
+    later = log.segments[first + 1 :]
+    del log.segments[first + 1 :]
+    start_offset = max(recovery_point, log.segments[first].base_offset)
+    log.log_end_offset = log.written_end_offset = start_offset
+    log.leader_epochs.truncate_from_end(start_offset)
+    log.producer_states = log.snapshots.restore(log, start_offset)
+    log.mark_dirty()
+    end_offset, whole = _verify_segment(log, log.segments[first], verified, log.segments[first].base_offset)
+    for segment in later:
+        if not whole or segment.base_offset != end_offset:
+            # Behind a torn tail, or left from before a truncation: not part of this log.
+            for path in segment.paths:
+                log.disk.remove(path)
+            log.dirty.directory = True
+            whole = False
+            continue
+        log.segments[-1].seal()
+        log.segments.append(segment)
+        log.dirty.segments[segment.base_offset] = segment
+        end_offset, whole = _verify_segment(log, segment, verified, segment.base_offset)
+    log.log_end_offset = log.written_end_offset = end_offset
+    log.leader_epochs.truncate_from_end(end_offset)
+    log.recovered()
+
+
+def _verify_segment(
+    log: PartitionLog, segment: Segment, verified: VerifiedBatches, next_offset: int
+) -> tuple[int, bool]:
+    """(end offset of the segment, whether all of the file was right). Batches below the recovery point are only passed
+    over, those above are taken in."""
+    recovery_point = log.recovery_point
+    file_size = log.disk.size(segment.log_path)
+    start = segment.trusted_start(recovery_point - 1) if recovery_point > segment.base_offset else 0
+    position = start
+    forgotten = False
+    for at, batch, header in verified_batches(log.disk, segment.log_path, start, file_size):
+        if header.base_offset < next_offset and at > start:
+            break
+        if header.next_offset > recovery_point:
+            if not forgotten:
+                segment.forget_from(header.base_offset, at)
+                forgotten = True
+            verified.add(header)
+            segment.index(
+                [(header.last_offset, header.size_bytes, header.max_timestamp)], log.config.index_interval_bytes
+            )
+            log.recover_batch(batch, header)
+        next_offset = header.next_offset
+        position = at + header.size_bytes
+    if not forgotten:
+        segment.forget_from(max(next_offset, recovery_point), position)
+    if position < file_size:
+        if next_offset < recovery_point:
+            raise CorruptionError(
+                f"{segment.log_path} is damaged at byte {position} (offset {next_offset}), below what was synced "
+                f"(offset {recovery_point}): restore the file, or delete the directory to give its records up"
+            )
+        logger.warning(
+            "%s: cut %d bytes behind offset %d that a crash left half-written", log, file_size - position, next_offset
+        )
+        log.disk.truncate(segment.log_path, position)
+    return max(next_offset, segment.base_offset), position == file_size
+
+
+def verified_batches(disk: Disk, path: str, position: int, end: int) -> Iterator[tuple[int, memoryview, BatchHeader]]:
+    """(position, bytes, header) of each batch from `position` on that is whole and has its checksum; ends at the first
+    that is not."""
+    data, start = memoryview(b""), position
+    while position + RECORD_BATCH_HEADER_SIZE <= end:
+        at = position - start
+        if at + RECORD_BATCH_HEADER_SIZE > len(data):
+            data, start, at = (
+                memoryview(disk.pread(path, min(VERIFY_CHUNK_BYTES, end - position), position)),
+                position,
+                0,
+            )
+        try:
+            header = peek_batch_header(data, at)
+        except KafkaError:
+            return
+        size = header.size_bytes
+        if position + size > end or header.last_offset_delta < 0:
+            return
+        if at + size > len(data):
+            length = max(size, min(VERIFY_CHUNK_BYTES, end - position))
+            data, start, at = memoryview(disk.pread(path, length, position)), position, 0
+        batch = data[at : at + size]
+        if len(batch) < size or crc32c(batch[21:]) != header.crc:
+            return
+        yield position, batch, header
+        position += size

@@ -1,0 +1,163 @@
+"""Cutting a log at its end or start, and making what it wrote durable: the changes that are not appends.
+
+A cut below the recovery point first lowers that point on disk: were the node to crash in between, what is above it
+is verified again instead of being trusted. The journal's TRUNCATE entry then repeats the cut.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from broker.log.disk import Disk
+from broker.log.segment import Segment
+
+if TYPE_CHECKING:
+    from broker.log.partition_log import PartitionLog
+
+
+@dataclass(slots=True)
+class DirtyFiles:
+    """What a log has changed since its last checkpoint."""
+
+    marked: bool = False
+    segments: dict[int, Segment] = field(default_factory=dict)
+    files: set[str] = field(default_factory=set)
+    directory: bool = False
+    # The lowest end the log had since the running checkpoint began: no recovery point may lie above it.
+    lowest_end_offset: int | None = None
+
+
+def truncate_to(log: PartitionLog, offset: int, *, repair: bool = False) -> None:
+    """Drop everything from `offset` on. `repair`: also where the log already ends there, after a failed write."""
+    if offset >= log.log_end_offset and not repair:
+        return
+    if offset < log.segments[0].base_offset:
+        restart_at(log, offset)
+        return
+    _lower_recovery_point(log, offset)
+    log.mark_dirty()
+    _drop_segments(log, [segment for segment in log.segments[1:] if segment.base_offset >= offset])
+    active = log.active
+    log.dirty.segments[active.base_offset] = active
+    found = active.find_batch(offset) if active.size_bytes else None
+    if found is not None and found[1].base_offset < offset:
+        # A batch is never split: the records before `offset` in it go, too.
+        offset = found[1].base_offset
+    active.truncate_to(offset, active.size_bytes if found is None else found[0])
+    log.log_end_offset = log.written_end_offset = offset
+    log.log_start_offset = min(log.log_start_offset, offset)
+    _forget_state_from(log, offset)
+
+
+def restart_at(log: PartitionLog, offset: int) -> None:
+    """Drop all segments; the log is empty and goes on at `offset`."""
+    _lower_recovery_point(log, 0)
+    log.mark_dirty()
+    segment = Segment(log.disk, log.directory, offset, 0)
+    old = [kept for kept in log.segments if kept.base_offset != offset]
+    for path in segment.paths:
+        log.disk.remove(path)
+    log.disk.create(segment.log_path)
+    log.segments.append(segment)
+    _drop_segments(log, old)
+    log.segments[:] = [segment]
+    log.dirty.segments = {offset: segment}
+    log.log_start_offset = log.log_end_offset = log.written_end_offset = offset
+    log.recovery_point = min(log.recovery_point, offset)
+    log.leader_epochs.clear()
+    log.snapshots.truncate_to(-1)
+    log.snapshots.empty_until = offset
+    _forget_state_from(log, offset)
+
+
+def _lower_recovery_point(log: PartitionLog, offset: int) -> None:
+    lowest = log.dirty.lowest_end_offset
+    log.dirty.lowest_end_offset = offset if lowest is None else min(lowest, offset)
+    if offset < log.recovery_point:
+        log.recovery_point = offset
+        if log.on_recovery_point_lowered is not None:
+            log.on_recovery_point_lowered(log)
+
+
+def _drop_segments(log: PartitionLog, dropped: list[Segment]) -> None:
+    for segment in dropped:
+        log.segments.remove(segment)
+        log.dirty.segments.pop(segment.base_offset, None)
+        for path in segment.paths:
+            log.disk.remove(path)
+    log.dirty.directory |= bool(dropped)
+
+
+def _forget_state_from(log: PartitionLog, offset: int) -> None:
+    log.leader_epochs.truncate_from_end(offset)
+    log.snapshots.truncate_to(offset)
+    log.producer_states = None
+    log.read_positions.clear()
+    log.active_changed()
+
+
+def advance_log_start(log: PartitionLog, offset: int) -> None:
+    assert offset <= log.log_end_offset, f"{log}: the start cannot pass the end"
+    if offset <= log.log_start_offset:
+        return
+    log.log_start_offset = offset
+    log.leader_epochs.truncate_from_start(offset)
+    log.mark_dirty()
+
+
+@dataclass(slots=True)
+class CheckpointWork:
+    """One log's part of a checkpoint: taken out on the loop's thread, synced on any, finished on the loop's."""
+
+    log: PartitionLog
+    end_offset: int
+    log_start_offset: int
+    empty_until: int  # no producers are known below this offset; -1: some are
+    files: list[str]
+    directory: str
+    sync_directory: bool
+    epochs: bytes | None
+
+    def run(self, disk: Disk) -> None:
+        """The syncs. `disk` is this thread's own; a file that is gone was dropped, nobody needs it."""
+        for path in self.files:
+            disk.sync(path)
+        if self.epochs is not None and disk.exists(self.directory):
+            disk.write_atomically(self.log.leader_epochs_path, self.epochs)
+        elif self.sync_directory:
+            disk.sync_directory(self.directory)
+
+    def finish(self) -> None:
+        """Everything below `end_offset` is durable, except what was cut meanwhile."""
+        log = self.log
+        lowest = log.dirty.lowest_end_offset
+        point = self.end_offset if lowest is None else min(self.end_offset, lowest)
+        log.recovery_point = max(log.recovery_point, point)
+
+
+def begin_checkpoint(log: PartitionLog) -> CheckpointWork:
+    """Flush what is only in memory and take the list of what must be synced; the log is clean from here on."""
+    assert not log.failure, log.failure
+    log.write_pending()
+    dirty = log.dirty
+    log.snapshots.take(log)
+    files = [path for segment in dirty.segments.values() for path in (segment.log_path, *segment.flush_indexes())]
+    for segment in dirty.segments.values():
+        if segment is not log.active:
+            files += [segment.offset_index.path, segment.time_index.path]
+    files += dirty.files
+    work = CheckpointWork(
+        log,
+        log.written_end_offset,
+        log.log_start_offset,
+        log.snapshots.empty_until,
+        list(dict.fromkeys(files)),
+        log.directory,
+        dirty.directory,
+        log.leader_epochs_to_write,
+    )
+    if work.epochs is not None:
+        log.leader_epochs.dirty = False
+    log.dirty = DirtyFiles()
+    return work
