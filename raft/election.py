@@ -60,7 +60,7 @@ def has_active_quorum(state: RaftState) -> bool:
 
 def is_promotable(state: RaftState) -> bool:
     """Whether this node may campaign: a voter, on its own disk, whose log is whole."""
-    return state.is_voter() and state.log.pending_snapshot is None
+    return state.may_campaign() and state.log.pending_snapshot is None
 
 
 def become_follower(state: RaftState, term: int, leader: int) -> None:

@@ -65,8 +65,7 @@ class MessageError(ValueError):
 def encode_message(message: Message) -> bytes:
     kind, body = _ENCODERS[type(message)]
     header = _HEADER.pack(VERSION, kind, message.term, message.sender, message.recipient)
-    encoded: bytes = header + body(message)
-    return encoded
+    return header + body(message)
 
 
 def decode_message(data: bytes | memoryview) -> Message:
@@ -78,6 +77,7 @@ def decode_message(data: bytes | memoryview) -> Message:
         decoder = _DECODERS.get(kind)
         if decoder is None:
             raise MessageError(f"unknown kind of message {kind}")
+        message: Message
         message, position = decoder(term, sender, recipient, buffer, _HEADER.size)
     except StructError as error:
         raise MessageError(f"truncated message of {len(buffer)} bytes") from error
@@ -238,5 +238,7 @@ _KINDS: dict[int, tuple[Any, tuple[Callable[[Any], bytes], Any]]] = {
     10: (ReadIndexRequest, _numbers(ReadIndexRequest, _READ, "read_id")),
     11: (ReadIndexResponse, _numbers(ReadIndexResponse, _READ_RESPONSE, "read_id", "index")),
 }
-_ENCODERS = {cls: (kind, encode) for kind, (cls, (encode, _)) in _KINDS.items()}
+_ENCODERS: dict[type, tuple[int, Callable[[Any], bytes]]] = {
+    cls: (kind, encode) for kind, (cls, (encode, _)) in _KINDS.items()
+}
 _DECODERS = {kind: decode for kind, (_, (_, decode)) in _KINDS.items()}

@@ -7,7 +7,8 @@ Rules (thesis §4.1 and the 2015 correction):
   two configurations could be open at once whose majorities do not overlap.
 - One entry may change one voter and any number of learners.
 - A leader that is no longer a voter replicates until that is committed, without counting itself; then it
-  hands leadership to the most advanced voter and steps down. A node that is not a voter never campaigns.
+  hands leadership to the most advanced voter and steps down. A node that is not a voter does not campaign,
+  except that a voter which an uncommitted entry removes still may: nobody else may hold that entry.
 """
 
 from __future__ import annotations

@@ -153,6 +153,17 @@ class RaftState:
         directory_id = self.configurations.current.voters.get(self.id)
         return directory_id is not None and directory_id in (NO_DIRECTORY, self.config.directory_id)
 
+    def may_campaign(self) -> bool:
+        """Thesis §4.2.2: a node that its newest configuration removes is still needed while that is not
+        committed: it may be the only one that holds it. (It does not count itself.)"""
+        if self.is_voter():
+            return True
+        configurations = self.configurations
+        if configurations.current_index <= self.log.committed:
+            return False
+        directory_id = configurations.at(configurations.current_index - 1).voters.get(self.id)
+        return directory_id is not None and directory_id in (NO_DIRECTORY, self.config.directory_id)
+
     def has_committed_in_term(self) -> bool:
         """§5.4.2: only then does a leader know everything that is committed."""
         return self.log.term(self.log.committed) == self.term

@@ -11,7 +11,6 @@ The node only ever reads, through `Storage`; its driver writes what each Ready s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Protocol
 from zlib import crc32
 
@@ -145,6 +144,6 @@ class MemoryStorage:
         """What a disk would hold at this moment."""
         twin = MemoryStorage(self._snapshot.configuration)
         twin._hard_state, twin._snapshot, twin._content = self._hard_state, self._snapshot, self._content
-        twin._entries = [replace(entry) for entry in self._entries]
+        twin._entries = self._entries.copy()
         twin._compacted_index, twin._compacted_term = self._compacted_index, self._compacted_term
         return twin
