@@ -97,10 +97,11 @@ def ask(release: Release, messages: list[tuple[Message, int]]) -> list[str]:
 def as_json(struct: Struct, version: int) -> dict[str, Any]:
     """The message as Kafka's JSON converters read and write it."""
     renamed = RENAMED_SINCE.get(type(struct).__name__, {})
-    return {
-        renamed.get(field.name, _camel_case(field.name)): None if value is None else _value_as_json(field.wire, value, version)
-        for field, value in fields_sent(struct, version)
-    }
+    tree = {}
+    for field, value in fields_sent(struct, version):
+        name = renamed.get(field.name, _camel_case(field.name))
+        tree[name] = None if value is None else _value_as_json(field.wire, value, version)
+    return tree
 
 
 def _value_as_json(wire: Wire, value: Any, version: int) -> Any:
