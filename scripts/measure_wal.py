@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -89,19 +90,26 @@ def measure_commits(name: str, journal: Journal, *, commits: int, entries: int, 
     )
 
 
+def go_round(journal: Journal) -> None:
+    """Fill and trim until every further segment is a reused one."""
+    for _ in range(4 * journal.limits.segment_bytes // MIB):
+        journal.enqueue(1, (bytes(MIB),))
+        journal.trim(journal.commit())
+
+
 def main() -> None:
     base = sys.argv[1] if len(sys.argv) > 1 else "."
     with tempfile.TemporaryDirectory(prefix="measure-wal-", dir=base) as directory:
         measure_enqueue(f"{directory}/enqueue")
-        for round_name, busy in (("", False), (", busy loop", True)):
-            journal = Journal.open(OsFilesystem(), f"{directory}/small{busy}", limits(16))
-            with BusyThread() if busy else threading.Lock():
-                measure_commits(f"64 x 350 B{round_name}", journal, commits=1600, entries=64, part_bytes=320)
-                journal.trim(journal.durable_sequence)
-                measure_commits(
-                    f"64 x 350 B{round_name}, reused file", journal, commits=600, entries=64, part_bytes=320
-                )
-            journal.close()
+        for load, busy in (("", False), (", busy loop", True)):
+            for blocks in ("fresh", "reused"):
+                name = f"64 x 350 B, {blocks} file{load}"
+                journal = Journal.open(OsFilesystem(), f"{directory}/{name}", limits(64))
+                if blocks == "reused":
+                    go_round(journal)
+                with BusyThread() if busy else nullcontext():
+                    measure_commits(name, journal, commits=1600, entries=64, part_bytes=320)
+                journal.close()
         journal = Journal.open(OsFilesystem(), f"{directory}/large", limits(256))
         measure_commits("8 x 1 MiB", journal, commits=60, entries=8, part_bytes=MIB)
         journal.close()

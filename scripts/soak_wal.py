@@ -5,7 +5,7 @@
     scripts/soak_wal.py --first-seed 41207 --seeds 1 one seed again, with its whole traceback
 
 Each seed is one journal through several lives on the simulated disk (tests/simulation/journal_scenario.py); a seed
-that fails is printed and ends the run (exit code 1). Add it to TOLD_STORIES in tests/wal/test_crashes.py.
+that fails is printed and ends the run (exit code 1). Add it to STORIES in tests/wal/test_crashes.py.
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@
     +-------+----+------ ... ---+
 
 One checksum and one sequence a commit instead of one an entry, because a commit becomes durable as a whole: a
-frame is there or it is not, and building it costs the committer a third of what per-entry headers did.
+frame is there or it is not, and a good frame behind a bad one proves that the bad one had been acknowledged. (In
+time it is the same: 9 us for 64 entries of 350 B either way.)
 """
 
 from __future__ import annotations

@@ -21,8 +21,9 @@ Buffer = bytes | bytearray | memoryview
 # The kernel takes at most IOV_MAX (1024) buffers a call.
 BUFFERS_PER_WRITE_MAX = 1024
 
-# Write and datasync as one system call (Linux). Measured beside a busy event-loop thread: 0.3 ms instead of
-# 3 ms, because the GIL is handed back once instead of twice. 0 where the system lacks it: then two calls.
+# Write and datasync as one system call (Linux). Beside a busy event-loop thread it takes a third of the time of two
+# or less (means of 1,500 commits of 25 KB: 0.3 ms to 3.0, 1.4 to 4.8), because the GIL is taken back once, not twice.
+# 0 where the system lacks it: then two calls.
 _WRITE_DURABLY_FLAG: int = getattr(os, "RWF_DSYNC", 0)
 
 # What a file system that does not know the flag answers (FUSE, 9p, some sandboxes), having written nothing.
