@@ -116,12 +116,12 @@ class MetadataDelta:
     @property
     def changed_topic_configs(self) -> list[str]:
         """Names of topics whose own configs changed, other than by their creation or removal."""
-        fresh = {topic.name for topic in self.created_topics}
+        before = self.base.topics_by_name
         gone = {topic.name for topic in self.deleted_topics}
         return [
             name
             for resource_type, name in self.changed_configs
-            if resource_type == RESOURCE_TOPIC and name not in fresh and name not in gone
+            if resource_type == RESOURCE_TOPIC and name in before and name not in gone
         ]
 
     def _complete_topics(

@@ -5,10 +5,9 @@ MessagePack, an array of two:
 
     [format_version: int, records: [ {"kind": "topic", "name": ..., ...}, ... ]]
 
-Fields that have their default are left out. Within a format version a reader ignores nothing that matters: a new
-kind of record or a field that changes the meaning of old ones comes with a new format version, and an entry of
-an unknown version or kind is refused (`UnknownMetadata`), because a broker that skipped it would have another
-image than its peers.
+Fields that have their default are left out. A reader ignores nothing: a new kind of record or a new field comes with
+a new format version, and an entry of an unknown version, kind or field is refused (`UnknownMetadata`), because a
+broker that skipped it would have another image than its peers.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ class UnknownMetadata(Exception):
     """The log holds records that this version of the program does not know; only a newer one may read it."""
 
 
-class _Record(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind"):
+class _Record(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, tag_field="kind"):
     """What the records have in common: immutable, tagged by kind, defaults not written."""
 
 
