@@ -4,7 +4,6 @@ Rules (topics, placement, configs, broker_registry, producer_ids) are pure funct
 records and results; `Controller` proposes the records and answers when they were applied.
 """
 
-from broker.controller.broker_registry import BrokerAddress
 from broker.controller.configs import ConfigChange
 from broker.controller.controller import Controller
 from broker.controller.topic_changes import (
@@ -21,7 +20,6 @@ from broker.controller.topics import (
 )
 
 __all__ = [
-    "BrokerAddress",
     "ConfigChange",
     "Controller",
     "CreateTopicsDecision",

@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from broker.config import BrokerConfig
-from broker.controller.broker_registry import BrokerAddress, decide_registration
+from broker.controller.broker_registry import decide_registration
 from broker.controller.configs import ConfigChange, decide_config_changes
 from broker.controller.internal_topics import internal_topic
 from broker.controller.producer_ids import ProducerIdDispenser, decide_producer_ids
@@ -86,9 +86,9 @@ class Controller:
             )
 
     async def register_broker(
-        self, *, endpoints: Mapping[str, BrokerAddress], rack: str | None = None, incarnation_id: bytes
+        self, *, endpoints: Mapping[str, tuple[str, int]], rack: str | None = None, incarnation_id: bytes
     ) -> int:
-        """This broker is here and serves; returns its broker epoch."""
+        """This broker is here; `endpoints` are (host, port) by listener. Returns its broker epoch."""
         record = decide_registration(
             self.image, node_id=self._node_id, incarnation_id=incarnation_id, endpoints=endpoints, rack=rack
         )

@@ -196,7 +196,6 @@ class MetadataDelta:
             rack=record.rack,
             broker_epoch=record.broker_epoch,
             incarnation_id=record.incarnation_id,
-            security_protocols={e.listener: e.security_protocol for e in record.endpoints},
             fenced=record.fenced,
             in_controlled_shutdown=record.in_controlled_shutdown,
         )

@@ -28,7 +28,6 @@ class BrokerRegistration:
     rack: str | None = None
     broker_epoch: int = 0
     incarnation_id: bytes = bytes(16)
-    security_protocols: Mapping[str, str] = field(default_factory=dict)
     fenced: bool = False
     in_controlled_shutdown: bool = False
 

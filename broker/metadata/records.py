@@ -51,7 +51,6 @@ class BrokerEndpoint(msgspec.Struct, frozen=True, array_like=True):
     listener: str
     host: str
     port: int
-    security_protocol: str
 
 
 class BrokerRegistrationRecord(_Record, frozen=True, tag="broker_registration"):

@@ -46,10 +46,7 @@ def image_records(image: MetadataImage) -> Iterator[MetadataRecord]:
 
 
 def _registration_record(broker: BrokerRegistration) -> BrokerRegistrationRecord:
-    endpoints = [
-        BrokerEndpoint(listener, host, port, broker.security_protocols[listener])
-        for listener, (host, port) in broker.endpoints.items()
-    ]
+    endpoints = [BrokerEndpoint(listener, host, port) for listener, (host, port) in broker.endpoints.items()]
     return BrokerRegistrationRecord(
         node_id=broker.node_id,
         broker_epoch=broker.broker_epoch,

@@ -16,7 +16,7 @@ from typing import TypeVar
 from simulation import SimulatedFilesystem
 
 from broker.config import BrokerConfig, validate_topic_configs
-from broker.controller import BrokerAddress, Controller
+from broker.controller import Controller
 from broker.metadata import (
     BrokerEndpoint,
     BrokerRegistrationRecord,
@@ -52,7 +52,7 @@ class CountingUuids:
 def registration(
     node_id: int, *, rack: str | None = None, fenced: bool = False, listener: str = LISTENER
 ) -> BrokerRegistrationRecord:
-    endpoint = BrokerEndpoint(listener, f"host-{node_id}", 9092, "PLAINTEXT")
+    endpoint = BrokerEndpoint(listener, f"host-{node_id}", 9092)
     return BrokerRegistrationRecord(node_id, 1, bytes(16), [endpoint], rack, fenced)
 
 
@@ -99,9 +99,7 @@ class MetadataNode:
             make_uuid=self._uuids,
         )
         await self.controller.begin_cluster(self.meta_properties.cluster_id)
-        await self.controller.register_broker(
-            endpoints={LISTENER: BrokerAddress("host-1", 9092)}, incarnation_id=self._uuids()
-        )
+        await self.controller.register_broker(endpoints={LISTENER: ("host-1", 9092)}, incarnation_id=self._uuids())
 
     @property
     def image(self) -> MetadataImage:

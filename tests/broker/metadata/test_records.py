@@ -42,7 +42,7 @@ def test_the_bytes_of_an_entry_are_those_of_format_1() -> None:
 
 def test_an_endpoint_is_an_array() -> None:
     (record,) = msgspec.msgpack.decode(encode_records([registration(1)]))[1]
-    assert record["endpoints"] == [["PLAINTEXT", "host-1", 9092, "PLAINTEXT"]]
+    assert record["endpoints"] == [["PLAINTEXT", "host-1", 9092]]
 
 
 def test_a_kind_that_is_not_known_is_refused() -> None:
