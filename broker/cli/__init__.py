@@ -1,0 +1,1 @@
+"""The command line: `millstream serve` and the tools around it, on a blocking client of their own."""
