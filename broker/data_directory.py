@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from dataclasses import dataclass
 
 LOCK_FILE = ".lock"
 
@@ -42,3 +43,18 @@ def _open(directory: str) -> int:
             f"cannot write in the data directory {directory} ({error.strerror}): "
             "make it writable, or give this node another directory (log.dirs)"
         ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class DiskSpace:
+    total_bytes: int
+    usable_bytes: int
+
+
+def disk_space(directory: str) -> DiskSpace:
+    """Of the filesystem that `directory` is on; -1 where the system does not say."""
+    try:
+        stat = os.statvfs(directory)
+    except OSError:
+        return DiskSpace(-1, -1)
+    return DiskSpace(stat.f_blocks * stat.f_frsize, stat.f_bavail * stat.f_frsize)

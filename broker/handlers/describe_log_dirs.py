@@ -6,6 +6,9 @@ directory is cordoned (KIP-1066). There is one directory, `log.dirs`; nothing mo
 
 from __future__ import annotations
 
+from broker.data_directory import disk_space
+from broker.handlers.services import Services
+from broker.request import RequestContext
 from protocol.messages.log_dirs import (
     DescribeLogDirsPartition,
     DescribeLogDirsRequest,
@@ -14,13 +17,10 @@ from protocol.messages.log_dirs import (
     DescribeLogDirsTopic,
 )
 
-from broker.handlers.services import Services
-from broker.request import RequestContext
-
 
 def handle(services: Services, context: RequestContext, request: DescribeLogDirsRequest) -> DescribeLogDirsResponse:
     wanted = None if request.topics is None else {topic.topic: set(topic.partitions) for topic in request.topics}
-    space = services.logs.disk_space()
+    space = disk_space(services.logs.data_directory)
     result = DescribeLogDirsResult(
         log_dir=services.logs.data_directory, total_bytes=space.total_bytes, usable_bytes=space.usable_bytes
     )

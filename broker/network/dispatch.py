@@ -8,8 +8,6 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from protocol.headers import decode_request_header, response_header_is_flexible
-
 from broker.clock import Clock
 from broker.network.connection import Connection
 from broker.network.exchange import Encoder, Exchange
@@ -17,6 +15,8 @@ from broker.request import CloseConnection, Deferred, RequestContext
 from protocol import decoder, encoder
 from protocol.api_keys import ApiKey
 from protocol.errors import ErrorCode, ProtocolError
+from protocol.headers import decode_request_header, response_header_is_flexible
+from protocol.messages.api_versions import ApiVersion, ApiVersionsResponse
 
 logger = logging.getLogger(__name__)
 
@@ -146,7 +146,10 @@ class Dispatcher:
         if api is None or not api.min_version <= version <= api.max_version:
             return None
         route = self._routes[key, version] = _Route(
-            api, decoder(api.request, version), encoder(api.response, version), response_header_is_flexible(key, version)
+            api,
+            decoder(api.request, version),
+            encoder(api.response, version),
+            response_header_is_flexible(key, version),
         )
         return route
 
@@ -195,19 +198,16 @@ class Dispatcher:
 
 def error_response(response: type, code: ErrorCode) -> object | None:
     """A response that says `code` and nothing else, where its message has a place for that."""
-    message = response()
+    message: Any = response()
     if not hasattr(message, "error_code"):
         return None
     message.error_code = code
-    return message
+    answer: object = message
+    return answer
 
 
 def unsupported_version_response(api: Api) -> object | None:
-    response = error_response(api.response, ErrorCode.UNSUPPORTED_VERSION)
-    if response is not None and api.key is ApiKey.API_VERSIONS:
-        from protocol.messages.api_versions import ApiVersion
-
-        response.api_keys = [  # type: ignore[attr-defined]
-            ApiVersion(api_key=api.key, min_version=api.min_version, max_version=api.max_version)
-        ]
-    return response
+    if api.key is not ApiKey.API_VERSIONS:
+        return error_response(api.response, ErrorCode.UNSUPPORTED_VERSION)
+    served = ApiVersion(api_key=api.key, min_version=api.min_version, max_version=api.max_version)
+    return ApiVersionsResponse(error_code=ErrorCode.UNSUPPORTED_VERSION, api_keys=[served])

@@ -239,7 +239,7 @@ class Partition:
             self.log.advance_log_start(target)
             payload = journal_entries.encode_log_start(self.log.topic_id, self.log.partition, target)
             durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._durability.append(journal_entries.LOG_START, payload, lambda: durable.set_result(None))
+            self._durability.append(journal_entries.LOG_START, [payload], lambda: durable.set_result(None))
             self._durability.wake()
             await durable
         return self.log.log_start_offset

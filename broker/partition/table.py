@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 
+from broker.clock import Clock
 from broker.durability import Durability
 from broker.log import LogConfig, LogManager, journal_entries
 from broker.metadata import RESOURCE_TOPIC, MetadataDelta, MetadataImage, PartitionImage, TopicImage
@@ -26,12 +27,14 @@ class PartitionTable:
         *,
         node_id: int,
         durability: Durability,
+        clock: Clock,
         loop: asyncio.AbstractEventLoop,
         log_config_of: Callable[[str], LogConfig],
     ) -> None:
         self._logs = logs
         self._node_id = node_id
         self._durability = durability
+        self._clock = clock
         self._loop = loop
         self._log_config_of = log_config_of
         self._by_name: dict[str, dict[int, Partition]] = {}
@@ -114,8 +117,8 @@ class PartitionTable:
             self._announce(partition, None)
             # A replay of the journal must not bring back what was deleted.
             payload = journal_entries.encode_removed(topic_id, partition.index)
-            self._durability.append(journal_entries.REMOVED, payload, _nobody_waits)
-            self._logs.delete(partition.log)
+            self._durability.append(journal_entries.REMOVED, [payload], _nobody_waits)
+            self._logs.delete(partition.log, self._clock.now_ms())
         self._durability.wake()
 
     def _announce(self, partition: Partition, leader_epoch: int | None) -> None:

@@ -1,0 +1,256 @@
+"""A node: every room built, joined and started in order, and stopped in the other.
+
+Start: lock the directory → open the journal → recover the logs and replay the journal onto them → bind the listeners →
+read the metadata (which opens and leads partitions, which loads group coordinators) → register → serve. Stop: drain
+the listeners → stop what runs in the background → commit what is left → close the logs cleanly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import signal
+from collections.abc import Callable
+
+from broker.background import BackgroundTasks
+from broker.clock import Clock, SystemClock
+from broker.config import BrokerConfig, effective_topic_configs, validate_topic_configs
+from broker.config import Listener as ListenerSetting
+from broker.controller import Controller
+from broker.data_directory import DirectoryLock
+from broker.durability import Committer, Durability, IntervalCommitter, PageCache
+from broker.fetching import FetchSessions
+from broker.groups import GroupCoordinator
+from broker.handlers import APIS
+from broker.handlers.services import Services
+from broker.housekeeping import Housekeeping
+from broker.log import LogConfig, LogManager
+from broker.metadata import CONSUMER_OFFSETS, RESOURCE_BROKER, MetadataDelta, MetadataImage, MetadataPublisher
+from broker.network import Dispatcher, Listener, ListenerLimits
+from broker.partition import Partition, PartitionTable
+from broker.quorum import OneNodeQuorum, load_or_create_meta_properties
+from wal import Filesystem, Journal, JournalLimits, OsFilesystem
+
+logger = logging.getLogger(__name__)
+
+FETCH_SESSION_IDS = 2**31 - 1
+
+
+class Node:
+    """One broker process. `start`, then `stop` once; `endpoints` says where it listens."""
+
+    def __init__(
+        self,
+        config: BrokerConfig,
+        *,
+        filesystem: Filesystem | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._filesystem = filesystem or OsFilesystem()
+        self._clock = clock or SystemClock()
+        self._static_config = config
+        self._background = BackgroundTasks()
+        self._listeners: list[Listener] = []
+        self.data_directory = config.data_directory
+        self.endpoints: dict[str, tuple[str, int]] = {}
+        self.cluster_id = ""
+        self.stop_requested: asyncio.Event = asyncio.Event()
+
+    async def start(self) -> None:
+        """Raises DirectoryInUse, WrongDirectory, StorageError or OSError: each with what to do about it."""
+        config = self._static_config
+        self._lock = DirectoryLock(config.data_directory)
+        properties = load_or_create_meta_properties(self._filesystem, config.data_directory, node_id=config.node_id)
+        self.cluster_id = properties.cluster_id
+        self._open_storage(config)
+        self._build_rooms(config)
+        for setting in config.listeners:
+            await self._bind(setting)
+        await self._quorum.start(self._publisher)
+        await self._controller.begin_cluster(self.cluster_id)
+        self._partitions.delete_strays(self._publisher.image)
+        self._committer.start()
+        self.endpoints = config.advertised_endpoints({bound.name: bound.port for bound in self._listeners})
+        await self._controller.register_broker(
+            endpoints=self.endpoints, rack=config.broker_rack, incarnation_id=secrets.token_bytes(16)
+        )
+        self._housekeeping.start(self._background)
+        for listener in self._listeners:
+            await listener.start()
+
+    def _open_storage(self, config: BrokerConfig) -> None:
+        data = config.data_directory
+        self._logs = LogManager(self._filesystem, data)
+        self._logs.load_all(now_ms=self._clock.now_ms())
+        self._journal = Journal.open(self._filesystem, f"{data}/journal", JournalLimits.named(config.journal_profile))
+        self._logs.replay(self._journal.replay(), now_ms=self._clock.now_ms())
+
+    def _build_rooms(self, config: BrokerConfig) -> None:
+        loop = asyncio.get_running_loop()
+        self._publisher = MetadataPublisher()
+        self._quorum = OneNodeQuorum(
+            self._filesystem,
+            f"{config.data_directory}/metadata",
+            node_id=config.node_id,
+            on_failure=self._storage_failed,
+        )
+        self._committer = Committer(self._journal, loop=loop, on_failure=self._storage_failed)
+        durability = _durability(config, self._committer, loop)
+        self._controller = Controller(
+            node_id=config.node_id,
+            config=lambda: self._services.config,
+            quorum=self._quorum,
+            publisher=self._publisher,
+            validate_topic_configs=validate_topic_configs,
+        )
+        self._partitions = PartitionTable(
+            self._logs,
+            node_id=config.node_id,
+            durability=durability,
+            clock=self._clock,
+            loop=loop,
+            log_config_of=self._log_config_of,
+        )
+        self._groups = GroupCoordinator(
+            config, clock=self._clock, loop=loop, partition_count=self._offsets_partition_count
+        )
+        self._services = Services(
+            config=config,
+            clock=self._clock,
+            metadata=self._publisher,
+            controller=self._controller,
+            partitions=self._partitions,
+            logs=self._logs,
+            groups=self._groups,
+            fetch_sessions=FetchSessions(
+                config.max_incremental_fetch_session_cache_slots,
+                choose_id=lambda: secrets.randbelow(FETCH_SESSION_IDS) + 1,
+            ),
+            node_id=config.node_id,
+            cluster_id=self.cluster_id,
+        )
+        self._partitions.on_leadership(self._leadership_changed)
+        self._publisher.subscribe(self._reconfigure)
+        self._publisher.subscribe(self._partitions.on_metadata_update)
+        self._publisher.subscribe(self._forget_deleted_topics)
+        self._dispatcher = Dispatcher(APIS, self._services, clock=self._clock, loop=loop)
+        self._housekeeping = Housekeeping(self._services, self._journal, self._filesystem)
+
+    async def _bind(self, setting: ListenerSetting) -> None:
+        config = self._static_config
+        listener = Listener(
+            setting.name,
+            setting.host,
+            setting.port,
+            dispatcher=self._dispatcher,
+            limits=ListenerLimits(
+                frame_bytes_max=config.socket_request_max_bytes,
+                connections_max=config.max_connections,
+                connections_per_ip_max=config.max_connections_per_ip,
+                connection_idle_ms_max=config.connections_max_idle_ms,
+            ),
+            loop=asyncio.get_running_loop(),
+        )
+        await listener.bind()
+        self._listeners.append(listener)
+
+    # --- what changes while it runs ----------------------------------------------------------------------------
+
+    def _log_config_of(self, topic: str) -> LogConfig:
+        overrides = self._publisher.image.topic_configs(topic)
+        return LogConfig.from_topic_configs(effective_topic_configs(self._services.config, overrides))
+
+    def _reconfigure(self, delta: MetadataDelta, image: MetadataImage) -> None:
+        """Broker settings altered at run time; the topics that follow them are told."""
+        if not any(resource_type == RESOURCE_BROKER for resource_type, _ in delta.changed_configs):
+            return
+        self._services.config = self._static_config.with_dynamic(
+            default=image.default_broker_configs(), broker=image.broker_configs(self._static_config.node_id)
+        )
+        for topic in image.topics_by_name:
+            self._partitions.reload_configs(topic)
+
+    def _leadership_changed(self, partition: Partition, leader_epoch: int | None) -> None:
+        if partition.topic != CONSUMER_OFFSETS:
+            return
+        if leader_epoch is None:
+            self._groups.on_resigned(partition.index)
+        else:
+            self._groups.on_elected(partition, leader_epoch)
+
+    def _offsets_partition_count(self) -> int:
+        topic = self._publisher.image.topics_by_name.get(CONSUMER_OFFSETS)
+        return len(topic.partitions) if topic is not None else self._services.config.offsets_topic_num_partitions
+
+    def _forget_deleted_topics(self, delta: MetadataDelta, image: MetadataImage) -> None:
+        if delta.deleted_topics:
+            self._groups.on_topics_deleted(topic.name for topic in delta.deleted_topics)
+
+    def _storage_failed(self, error: Exception) -> None:
+        reason = f"{error}; nothing more is acknowledged until this node is restarted"
+        logger.critical("STORAGE FAILED: %s", reason)
+        self._partitions.fail_all(reason)
+
+    # --- the end -----------------------------------------------------------------------------------------------
+
+    async def stop(self) -> None:
+        for listener in self._listeners:
+            await listener.stop()
+        self._groups.close()
+        await self._background.stop()
+        self._partitions.write_out()
+        await self._quorum.stop()
+        self._committer.stop()
+        self._logs.close()
+        self._journal.close()
+        self._lock.release()
+
+
+def _durability(config: BrokerConfig, committer: Committer, loop: asyncio.AbstractEventLoop) -> Durability:
+    if config.flush == "os":
+        return PageCache(loop=loop)
+    if config.flush == "interval":
+        return IntervalCommitter(
+            committer,
+            loop=loop,
+            interval_ms=config.log_flush_interval_ms,
+            interval_appends=config.log_flush_interval_messages,
+        )
+    return committer
+
+
+def run_node(config: BrokerConfig, *, on_ready: Callable[[Node], None] = lambda node: None) -> int:
+    """Serve until SIGINT or SIGTERM; returns the exit status. A second signal ends the process at once.
+
+    Raises what `Node.start` raises, before anything is served.
+    """
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        return runner.run(_serve(config, on_ready))
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
+
+
+async def _serve(config: BrokerConfig, on_ready: Callable[[Node], None]) -> int:
+    node = Node(config)
+    await node.start()
+    loop = asyncio.get_running_loop()
+
+    def asked_to_stop() -> None:
+        node.stop_requested.set()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked_to_stop)
+    on_ready(node)
+    await node.stop_requested.wait()
+    await node.stop()
+    return 0
