@@ -102,6 +102,10 @@ class Committer:
             except StorageError as error:
                 self._loop.call_soon_threadsafe(self._fail, error)
                 return
+            except Exception as error:  # the guard of this thread: whoever waits must hear of any end of it
+                logger.exception("the committer failed")
+                self._loop.call_soon_threadsafe(self._fail, StorageError(f"the committer failed: {error!r}"))
+                return
             if stopping:
                 return
 

@@ -53,7 +53,7 @@ class Listener:
         self._drained: asyncio.Future[None] | None = None
 
     async def bind(self) -> None:
-        """Take the address, without accepting anybody yet. The system chooses for port 0; `self.port` then says which."""
+        """Take the address, without accepting anybody yet. For port 0 the system chooses; `port` then says which."""
         try:
             self._server = await self._loop.create_server(
                 lambda: Connection(self, self._dispatcher),
