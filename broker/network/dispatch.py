@@ -76,9 +76,9 @@ class Dispatcher:
             self._answer_unserved(connection, key, version, header.correlation_id)
             return
         try:
-            request, end = route.decode(frame, position)
-            if end != len(frame):
-                raise ProtocolError(f"{len(frame) - end} bytes are left over")
+            # What is left over is ignored, as Kafka does: librdkafka asks for all topics (Metadata v9 and newer) with
+            # three bytes too many.
+            request, _ = route.decode(frame, position)
         except ProtocolError as error:
             self._hang_up(connection, f"its {route.api.key.name} v{version} request is malformed ({error})")
             return
