@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from protocol import primitives
 from protocol.errors import ProtocolError
@@ -167,37 +167,43 @@ class _DecoderWriter:
             src.line(f"refuse_length({length})")
 
     def _array(self, wire: ArrayOf, nullable: bool, target: str) -> None:
+        """Empty ones are common and quick. An item takes at least `size` bytes: a count that cannot be true
+        is refused before anything loops."""
         src, item = self.src, wire.item
-        if self.flexible:
-            count = self._read("B", "count")
-            with src.block(f"if {count} > 127:"):
-                src.line(f"{count}, pos = uvarint(buf, pos - 1)")
-            src.line(f"{count} -= 1")
-        else:
-            count = self._read("i", "count")
+        count = self._read("B" if self.flexible else "i", "count")
         size = _size_min(item, self.version, self.flexible)
-        # An item takes at least `size` bytes: a count that cannot be true is refused before anything loops.
-        with src.block(f"if 0 <= {count} <= (end - pos) // {size}:" if size > 1 else f"if 0 <= {count} <= end - pos:"):
-            if isinstance(item, Fixed):
-                self._fixed_array(item, count, target)
-            else:
-                items = src.name("items")
-                src.line(f"{target} = {items} = []")
-                with src.block(f"for _ in range({count}):"):
-                    self._append_item(item, items)
+        with src.block(f"if {count} == {1 if self.flexible else 0}:"):
+            src.line(f"{target} = []")
+        with src.block(f"elif {count} > 0:"):
+            if self.flexible:
+                with src.block(f"if {count} > 127:"):
+                    src.line(f"{count}, pos = uvarint(buf, pos - 1)")
+                src.line(f"{count} -= 1")
+            with src.block(f"if not 0 <= {count} * {size} <= end - pos:"):
+                src.line(f"refuse_count({count}, end - pos)")
+            self._items(item, count, target)
         if nullable:
-            with src.block(f"elif {count} == -1:"):
+            with src.block(f"elif {count} == {0 if self.flexible else -1}:"):
                 src.line(f"{target} = None")
         with src.block("else:"):
-            src.line(f"refuse_count({count}, end - pos)")
+            src.line(f"refuse_length({-1 if self.flexible else count})")
 
-    def _fixed_array(self, item: Fixed, count: str, target: str) -> None:
+    def _items(self, item: Wire, count: str, target: str) -> None:
         src = self.src
-        if item.format == "16s":
-            src.line(f"{target} = [bytes(buf[at:at + 16]) for at in range(pos, pos + 16 * {count}, 16)]")
-        else:
-            src.line(f"{target} = list(unpack_array(f'>{{{count}}}{item.format}', buf, pos))")
-        src.line(f"pos += {item.size_bytes} * {count}")
+        if isinstance(item, Fixed):
+            if item.format == "16s":
+                src.line(f"{target} = [bytes(buf[at:at + 16]) for at in range(pos, pos + 16 * {count}, 16)]")
+            else:
+                unpacks = src.bind("unpacks", _array_unpacks(item.format))
+                few = f"[*{unpacks}[{count}](buf, pos)]"
+                many = f"[*unpack_array(f'>{{{count}}}{item.format}', buf, pos)]"
+                src.line(f"{target} = {few} if {count} < {FEW} else {many}")
+            src.line(f"pos += {item.size_bytes} * {count}")
+            return
+        items = src.name("items")
+        src.line(f"{target} = {items} = []")
+        with src.block(f"for _ in range({count}):"):
+            self._append_item(item, items)
 
     def _append_item(self, item: Wire, items: str) -> None:
         if isinstance(item, StructOf):
@@ -265,7 +271,16 @@ def _size_min(wire: Wire, version: int, flexible: bool) -> int:
     return size
 
 
+FEW = 16
+"""Arrays of fewer items have a struct of their own; `struct.unpack` would look it up by its format each time."""
 _STRUCTS: dict[str, struct.Struct] = {}
+_ARRAY_UNPACKS: dict[str, list[Callable[..., tuple[Any, ...]]]] = {}
+
+
+def _array_unpacks(code: str) -> list[Callable[..., tuple[Any, ...]]]:
+    if code not in _ARRAY_UNPACKS:
+        _ARRAY_UNPACKS[code] = [struct.Struct(f">{count}{code}").unpack_from for count in range(FEW)]
+    return _ARRAY_UNPACKS[code]
 
 
 def _struct(format: str) -> struct.Struct:

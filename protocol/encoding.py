@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TypeVar, cast
 
 from protocol import primitives
-from protocol.fields import ArrayOf, Field, StructOf, Wire
+from protocol.fields import Field, StructOf, Wire
 from protocol.schema import UNSET, Blob, Fixed, Message, Schema, Text
 from protocol.source import FunctionSource
 
@@ -48,7 +48,7 @@ def _pack_uuids(values: list[bytes]) -> bytes:
 
 _NAMESPACE = {
     "pack_array": struct.pack,
-    "put_uvarint": primitives.put_uvarint,
+    "uvarint": primitives.uvarint,
     "put_tagged_fields": primitives.put_tagged_fields,
     "check_uuid": _check_uuid,
     "pack_uuids": _pack_uuids,
@@ -97,35 +97,38 @@ class _EncoderWriter:
 
     def _flush(self) -> None:
         """Write the fixed-size values that have gathered with one `pack`."""
-        run = self._run
-        if not run:
-            return
-        codes = "".join(code for code, _ in run)
+        codes = "".join(code for code, _ in self._run)
         if codes == "x":
             self.src.line(f"{self._out}.append(0)")
-        else:
-            pack = self.src.bind("pack", _pack(">" + codes))
-            values = ", ".join(value for code, value in run if code != "x")
-            self.src.line(f"{self._out} += {pack}({values})")
-        run.clear()
+        elif codes:
+            self.src.line(f"{self._out} += {self._packed()}")
+        self._run.clear()
+
+    def _packed(self, *more: tuple[str, str]) -> str:
+        """The call that packs what has gathered, and `more` after it."""
+        run = [*self._run, *more]
+        pack = self.src.bind("pack", _pack(">" + "".join(code for code, _ in run)))
+        return f"{pack}({', '.join(value for code, value in run if code != 'x')})"
 
     def _length(self, length: str, code: str) -> None:
-        """Write a length (or count) after the values that wait; `code` is its form in old versions."""
+        """Write a length as it goes on the wire, packed together with the values that wait; `code` is its
+        form in old versions. In new ones it is a varint of nearly always one byte."""
         if not self.flexible:
             self._run.append((code, length))
             self._flush()
-            return
-        self._flush()
-        with self.src.block(f"if {length} < 127:"):
-            self.src.line(f"{self._out}.append({length} + 1)")
-        with self.src.block("else:"):
-            self.src.line(f"put_uvarint({self._out}, {length} + 1)")
-
-    def _null(self, code: str) -> None:
-        if self.flexible:
-            self.src.line(f"{self._out}.append(0)")
+        elif self._run:
+            one_byte = f"{self._packed(('B', length))} if {length} < 128"
+            more = f"{self._packed()} + uvarint({length})"
+            if code == "i":  # bytes and arrays: records nearly always have a length of two or three bytes
+                both = self._packed(("B", f"{length} & 127 | 128"), ("B", f"{length} >> 7"))
+                more = f"{both} if {length} < 16384 else {more}"
+            self.src.line(f"{self._out} += {one_byte} else {more}")
+            self._run.clear()
         else:
-            self.src.line(f"{self._out} += {struct.pack('>' + code, -1)!r}")
+            with self.src.block(f"if {length} < 128:"):
+                self.src.line(f"{self._out}.append({length})")
+            with self.src.block("else:"):
+                self.src.line(f"{self._out} += uvarint({length})")
 
     def _value(self, wire: Wire, nullable: bool, value: str) -> None:
         src = self.src
@@ -133,62 +136,79 @@ class _EncoderWriter:
             if wire.format == "16s":
                 src.line(f"check_uuid({value})")
             self._run.append((wire.format, value))
-            return
-        if isinstance(wire, StructOf) and not nullable:
-            self._present(wire, value)
-            return
-        if not isinstance(wire, Text) or nullable:
-            name = src.name("value")
-            src.line(f"{name} = {value}")
-            value = name
-        if not nullable:
-            self._present(wire, value)
-            return
-        self._flush()
-        with src.block(f"if {value} is None:"):
-            if isinstance(wire, StructOf):
-                src.line(f"{self._out}.append(255)")  # int8 -1
+        elif isinstance(wire, StructOf):
+            self._struct_value(wire, nullable, value)
+        elif isinstance(wire, Text):
+            self._text(nullable, value)
+        else:
+            local, length = src.name("value"), src.name("length")
+            src.line(f"{local} = {value}")
+            measured = self._measure(f"len({local})")
+            src.line(
+                f"{length} = {self._null_length} if {local} is None else {measured}"
+                if nullable
+                else f"{length} = {measured}"
+            )
+            if isinstance(wire, Blob):
+                self._length(length, "i")
+                with src.block(f"if {local}:"):
+                    src.line(f"{self._out} += {local}")
             else:
-                self._null("h" if isinstance(wire, Text) else "i")
+                self._items(wire.item, local, length)
+
+    @property
+    def _null_length(self) -> str:
+        return "0" if self.flexible else "-1"
+
+    def _measure(self, length: str) -> str:
+        """A length as it goes on the wire."""
+        return f"{length} + 1" if self.flexible else length
+
+    def _struct_value(self, wire: StructOf, nullable: bool, value: str) -> None:
+        if not nullable:
+            self.struct(wire.schema, value)
+            return
+        src, local = self.src, self.src.name("value")
+        src.line(f"{local} = {value}")
+        self._flush()
+        with src.block(f"if {local} is None:"):
+            src.line(f"{self._out}.append(255)")  # int8 -1
         with src.block("else:"):
-            if isinstance(wire, StructOf):
-                self._run.append(("b", "1"))
-            self._present(wire, value)
+            self._run.append(("b", "1"))
+            self.struct(wire.schema, local)
             self._flush()
 
-    def _present(self, wire: Wire, value: str) -> None:
-        """Write a value that is not null."""
-        src = self.src
-        if isinstance(wire, Text):
-            encoded, length = src.name("encoded"), src.name("length")
-            src.line(f"{encoded} = {value}.encode(); {length} = len({encoded})")
-            self._length(length, "h")
-            src.line(f"{self._out} += {encoded}")
-        elif isinstance(wire, Blob):
-            length = src.name("length")
-            src.line(f"{length} = len({value})")
-            self._length(length, "i")
-            src.line(f"{self._out} += {value}")
-        elif isinstance(wire, ArrayOf):
-            self._items(wire.item, value)
-        elif isinstance(wire, StructOf):
-            self.struct(wire.schema, value)
+    def _text(self, nullable: bool, value: str) -> None:
+        src, encoded, length = self.src, self.src.name("encoded"), self.src.name("length")
+        if nullable:
+            local = src.name("value")
+            src.line(f"{local} = {value}")
+            with src.block(f"if {local} is None:"):
+                src.line(f"{encoded} = b''; {length} = {self._null_length}")
+            with src.block("else:"):
+                src.line(f"{encoded} = {local}.encode(); {length} = {self._measure(f'len({encoded})')}")
         else:
-            self._run.append((wire.format, value))
+            src.line(f"{encoded} = {value}.encode(); {length} = {self._measure(f'len({encoded})')}")
+        self._length(length, "h")
+        src.line(f"{self._out} += {encoded}")
 
-    def _items(self, item: Wire, values: str) -> None:
-        src, count = self.src, self.src.name("count")
-        src.line(f"{count} = len({values})")
-        self._length(count, "i")
-        if isinstance(item, Fixed) and item.format == "16s":
-            src.line(f"{self._out} += pack_uuids({values})")
-        elif isinstance(item, Fixed):
-            src.line(f"{self._out} += pack_array(f'>{{{count}}}{item.format}', *{values})")
-        else:
-            element = src.name("element")
-            with src.block(f"for {element} in {values}:"):
-                self._present(item, element)
-                self._flush()
+    def _items(self, item: Wire, values: str, length: str) -> None:
+        """An array, `length` of which goes on the wire; `values` may be None if that says so."""
+        src = self.src
+        self._length(length, "i")
+        with src.block(f"if {values}:"):
+            if isinstance(item, Fixed) and item.format == "16s":
+                src.line(f"{self._out} += pack_uuids({values})")
+            elif isinstance(item, Fixed):
+                packs, count = src.bind("packs", _array_packs(item.format)), self.src.name("count")
+                src.line(f"{count} = len({values})")
+                few, many = f"{packs}[{count}](*{values})", f"pack_array(f'>{{{count}}}{item.format}', *{values})"
+                src.line(f"{self._out} += {few} if {count} < {FEW} else {many}")
+            else:
+                element = src.name("element")
+                with src.block(f"for {element} in {values}:"):
+                    self._value(item, False, element)
+                    self._flush()
 
     def _tagged_fields(self, known: list[Field], owner: str) -> None:
         """Gather the tagged fields that differ from their defaults; nearly always there are none."""
@@ -221,7 +241,16 @@ class _EncoderWriter:
         return f"{value} != {default}"
 
 
+FEW = 16
+"""Arrays of fewer items have a struct of their own; `struct.pack` would look it up by its format each time."""
 _PACKS: dict[str, Callable[..., bytes]] = {}
+_ARRAY_PACKS: dict[str, list[Callable[..., bytes]]] = {}
+
+
+def _array_packs(code: str) -> list[Callable[..., bytes]]:
+    if code not in _ARRAY_PACKS:
+        _ARRAY_PACKS[code] = [struct.Struct(f">{count}{code}").pack for count in range(FEW)]
+    return _ARRAY_PACKS[code]
 
 
 def _pack(format: str) -> Callable[..., bytes]:

@@ -9,9 +9,6 @@ import warnings
 from functools import cache
 from typing import Any
 
-import kafka.protocol
-from kafka.protocol.api_message import ApiMessage
-
 from codec_oracles.generated import default_of
 from protocol.fields import ArrayOf, StructOf, Wire
 from protocol.schema import Message, Struct
@@ -19,17 +16,18 @@ from protocol.schema import Message, Struct
 
 @cache
 def classes() -> dict[str, Any]:
-    found = {}
-    for module in pkgutil.walk_packages(kafka.protocol.__path__, "kafka.protocol."):
-        if module.name.startswith("kafka.protocol.old") or "stubs" in module.name:
-            continue
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of how it loads its schemas
-            names = vars(importlib.import_module(module.name))
-        for name, value in names.items():
-            if isinstance(value, type) and issubclass(value, ApiMessage) and value is not ApiMessage:
-                found[name] = value
-    return found
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of how it loads its schemas
+        package = importlib.import_module("kafka.protocol")
+        kind = importlib.import_module("kafka.protocol.api_message").ApiMessage
+        names = [module.name for module in pkgutil.walk_packages(package.__path__, "kafka.protocol.")]
+        modules = [importlib.import_module(name) for name in names if ".old" not in name and "stubs" not in name]
+    return {
+        name: value
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, kind) and value is not kind
+    }
 
 
 def knows(cls: type[Message], version: int) -> bool:

@@ -13,18 +13,17 @@ from kio.serial import entity_reader, entity_writer
 from kio.static.constants import EntityType
 
 from protocol.fields import ArrayOf, StructOf, Wire
-from protocol.schema import Message, Request, Response, Struct
+from protocol.schema import Message, Request, Struct
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
 def entity(cls: type[Message], version: int) -> Any:
     """Its class for a message; None where it has none."""
+    key = cls.__schema__.api
     try:
-        if issubclass(cls, Request):
-            return load_request_schema(cls.__schema__.api, version)
-        if issubclass(cls, Response):
-            return load_response_schema(cls.__schema__.api, version)
+        if key is not None:
+            return load_request_schema(key, version) if issubclass(cls, Request) else load_response_schema(key, version)
         return load_entity_schema(_snake_case(cls.__name__), version, EntityType.data)
     except KioIndexError:
         return None

@@ -17,6 +17,7 @@ from protocol.messages.consumer_protocol import (
 from protocol.messages.control_records import ControlRecordTypeSchema, EndTxnMarker
 from protocol.messages.group_records import GroupMetadataKey, OffsetCommitKey, OffsetCommitValue
 from protocol.messages.transaction_records import TransactionLogKey, TransactionLogValue
+from protocol.schema import Message
 from protocol.versioned import decode_versioned, encode_versioned
 
 
@@ -56,7 +57,7 @@ def test_a_committed_offset_in_the_bytes_of_kafka() -> None:
 
 
 @pytest.mark.parametrize(("record_type", "cls"), group_records.KEY_TYPES.items())
-def test_every_key_of_consumer_offsets_begins_with_its_type(record_type: int, cls: type) -> None:
+def test_every_key_of_consumer_offsets_begins_with_its_type(record_type: int, cls: type[Message]) -> None:
     key = Generator(record_type).message(cls, 0)
     encoded = group_records.encode_key(key)
     assert encoded[:2] == bytes([0, record_type])
