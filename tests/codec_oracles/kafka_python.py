@@ -79,3 +79,42 @@ def _value_difference(wire: Wire, value: Any, other: Any, version: int) -> str |
     if isinstance(other, set):  # authorized operations, as the numbers of the bits
         value, other = value & 0xFFFF_FFFF, sum(1 << bit for bit in other)
     return None if value == other else f": {value!r}, {other!r}"
+
+
+@cache
+def hand_written_classes() -> dict[tuple[str, int], Any]:
+    """Its older codec, by message and version: written before Kafka's schemas were, so it has the oldest."""
+    package = importlib.import_module("kafka.protocol.old")
+    found = {}
+    for module in pkgutil.iter_modules(package.__path__):
+        for name, value in vars(importlib.import_module(f"kafka.protocol.old.{module.name}")).items():
+            message, _, version = name.rpartition("_v")
+            if message and version.isdigit():
+                found[message, int(version)] = value
+    return found
+
+
+def flat(value: Any) -> list[Any]:
+    """The leaves of nested lists and tuples, with their lengths, in order."""
+    if isinstance(value, list | tuple):
+        return [len(value), *(leaf for item in value for leaf in flat(item))]
+    return [value]
+
+
+def flat_fields(struct: Struct, version: int) -> list[Any]:
+    """The same of a message of ours: a struct is the tuple of its fields, as in the hand-written codec."""
+
+    def nested(wire: Wire, value: Any) -> Any:
+        if isinstance(wire, ArrayOf) and value is not None:
+            return [nested(wire.item, item) for item in value]
+        if isinstance(wire, StructOf):
+            fields = [field for field in value.__schema__.fields if field.in_version(version)]
+            return tuple(nested(field.wire, getattr(value, field.name)) for field in fields)
+        return value
+
+    return [
+        leaf
+        for field in struct.__schema__.fields
+        if field.in_version(version)
+        for leaf in flat(nested(field.wire, getattr(struct, field.name)))
+    ]
