@@ -1,7 +1,7 @@
 """Everything a commit must pass: format, lint, types, import rules and the tests. Run it in the project's .venv.
 
-    .venv/bin/python scripts/check.py              all of it
-    .venv/bin/python scripts/check.py --no-tests   the static part
+.venv/bin/python scripts/check.py              all of it
+.venv/bin/python scripts/check.py --no-tests   the static part
 """
 
 from __future__ import annotations

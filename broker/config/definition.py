@@ -124,6 +124,8 @@ class Definition:
 
     def valid_values(self) -> str:
         """The accepted values in words, for messages and for the manual."""
+        if self.unsupported:
+            return f"only {self.default}" if self.default else "only an empty list"
         if self.type is ConfigType.BOOLEAN:
             return "true or false"
         if self.choices:

@@ -32,22 +32,21 @@ def parse_properties(text: str, *, origin: str = "properties") -> dict[str, str]
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
     """Lines with their continuations joined, without comments and empty ones; numbered by their first "
     "line."""
-    pending, started = "", 0
+    parts: list[str] = []
+    started = 0
     for number, raw in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
         line = raw.lstrip(_BLANKS)
-        if not pending:
+        if not parts:
             if not line or line[0] in "#!":
                 continue
             started = number
-        pending += line
-        backslashes = len(line) - len(line.rstrip("\\"))
-        if backslashes % 2:
-            pending = pending[:-1] or " "
+        if (len(line) - len(line.rstrip("\\"))) % 2:
+            parts.append(line[:-1])
             continue
-        yield started, pending
-        pending = ""
-    if pending.strip():
-        yield started, pending
+        yield started, "".join([*parts, line])
+        parts = []
+    if any(parts):
+        yield started, "".join(parts)
 
 
 def _split(line: str) -> tuple[str, str]:
