@@ -6,7 +6,7 @@ pipelined produce in order at any number in flight, and lets one group commit se
 
 Limits. A frame above `frame_bytes_max` closes the connection before its bytes are gathered. Reading pauses while
 `REQUESTS_IN_FLIGHT_MAX` requests are unanswered, while frames that may not start yet pile up, or while the client does
-not read its answers; so a connection holds a bounded number of bytes whatever its peer does.
+not read its answers, and while the node holds too many bytes of requests (flow_control.py); so a connection holds a bounded number of bytes whatever its peer does.
 """
 
 from __future__ import annotations
@@ -72,6 +72,8 @@ class Connection(asyncio.Protocol):
         self._transport = None
         self._partial.clear()
         self._waiting.clear()
+        request_bytes = self.dispatcher.request_bytes
+        request_bytes.forget(self)
         for exchange in self._in_flight:
             if exchange.deferred is not None:
                 exchange.deferred.abandon()
@@ -155,6 +157,7 @@ class Connection(asyncio.Protocol):
             not self._client_reads
             or len(self._waiting) >= FRAMES_WAITING_MAX
             or len(self._in_flight) >= REQUESTS_IN_FLIGHT_MAX
+            or self._node_is_full()
         )
         if full and not self._reading_paused:
             self._reading_paused = True
@@ -163,11 +166,21 @@ class Connection(asyncio.Protocol):
             self._reading_paused = False
             self._transport.resume_reading()
 
+    def _node_is_full(self) -> bool:
+        request_bytes = self.dispatcher.request_bytes
+        if request_bytes.is_full:
+            request_bytes.wait_for_room(self)
+        return request_bytes.is_full
+
+    def go_on(self) -> None:
+        self._pause_or_resume_reading()
+
     # --- answers -----------------------------------------------------------------------------------------------
 
     def expect(self, exchange: Exchange) -> None:
         """The dispatcher has begun this request: its answer takes the next place."""
         self._in_flight.append(exchange)
+        self.dispatcher.request_bytes.take(exchange.request_bytes)
 
     def answered(self) -> None:
         """Some exchange has its answer: it is sent with all others of this turn of the loop."""
@@ -180,10 +193,12 @@ class Connection(asyncio.Protocol):
         self._flush_scheduled = False
         frames: list[bytes | bytearray] = []
         in_flight = self._in_flight
-        while in_flight and in_flight[0].frame is not None:
-            frame = in_flight.popleft().frame
+        answered_bytes = 0
+        while in_flight and (frame := in_flight[0].frame) is not None:
+            answered_bytes += in_flight.popleft().request_bytes
             if frame:
                 frames.append(frame)
+        self.dispatcher.request_bytes.give_back(answered_bytes)
         if self._transport is None:
             return
         if len(frames) == 1:

@@ -11,6 +11,7 @@ from typing import Any
 from broker.clock import Clock
 from broker.network.connection import Connection
 from broker.network.exchange import Encoder, Exchange
+from broker.network.flow_control import RequestBytes
 from broker.request import CloseConnection, Deferred, RequestContext
 from protocol import decoder, encoder
 from protocol.api_keys import ApiKey
@@ -58,6 +59,7 @@ class Dispatcher:
         self._apis = apis
         self._services = services
         self._loop = loop
+        self.request_bytes = RequestBytes()
         self._routes: dict[tuple[int, int], _Route] = {}
         self._to_flush: list[Connection] = []
         # The loop keeps weak references to tasks: an unanswered request must not be collected.
@@ -90,14 +92,17 @@ class Dispatcher:
             connection.client_host,
             connection.listener.name,
         )
-        self._begin(connection, route, context, request)
+        self._begin(connection, route, context, request, len(frame))
 
-    def _begin(self, connection: Connection, route: _Route, context: RequestContext, request: object) -> None:
+    def _begin(
+        self, connection: Connection, route: _Route, context: RequestContext, request: object, request_bytes: int
+    ) -> None:
         exchange = Exchange(
             connection,
             context.correlation_id,
             encode=route.encode,
             flexible_header=route.flexible_header,
+            request_bytes=request_bytes,
         )
         connection.expect(exchange)
         try:
@@ -175,6 +180,7 @@ class Dispatcher:
             correlation_id,
             encode=encoder(api.response, served),
             flexible_header=response_header_is_flexible(key, served),
+            request_bytes=0,
         )
         connection.expect(exchange)
         exchange.respond(response)

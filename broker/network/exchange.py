@@ -21,7 +21,7 @@ Encoder = Callable[[Any, bytearray], None]
 class Exchange:
     """`frame` is None until the answer is known; an empty frame means that none is sent (acks=0)."""
 
-    __slots__ = ("connection", "correlation_id", "deferred", "encode", "flexible_header", "frame")
+    __slots__ = ("connection", "correlation_id", "deferred", "encode", "flexible_header", "frame", "request_bytes")
 
     def __init__(
         self,
@@ -30,11 +30,13 @@ class Exchange:
         *,
         encode: Encoder,
         flexible_header: bool,
+        request_bytes: int,
     ) -> None:
         self.connection = connection
         self.correlation_id = correlation_id
         self.encode = encode
         self.flexible_header = flexible_header
+        self.request_bytes = request_bytes
         self.frame: bytes | bytearray | None = None
         # Set where the handler answers later: a produce request behind this one may then start before it is answered.
         self.deferred: Deferred | None = None
