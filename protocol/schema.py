@@ -168,7 +168,7 @@ class Schema:
     @property
     def fields(self) -> tuple[Field, ...]:
         if self._fields is None:
-            from protocol.fields import read_fields
+            from protocol.fields import read_fields  # fields.py stands on this module
 
             self._fields = read_fields(self.cls, self._declarations)
         return self._fields
@@ -179,7 +179,7 @@ class Schema:
         that a response of a thousand partitions does not carry three thousand empty structs."""
         if self._shared_default is None:
             default = self.cls()
-            read_only = {"__slots__": (), "__setattr__": _refuse_change}
+            read_only = {"__slots__": (), "__setattr__": _refuse_change, "__deepcopy__": _itself, "__copy__": _itself}
             default.__class__ = cast("type[Struct]", StructType(self.cls.__name__, (self.cls,), read_only))
             self._shared_default = default
         return self._shared_default
@@ -199,9 +199,13 @@ def _refuse_change(self: Struct, name: str, value: object) -> None:
     )
 
 
+def _itself(self: Struct, *_: object) -> Struct:
+    return self
+
+
 def _first_init(self: Struct, **values: Any) -> None:
     """Compile the class's constructor, put it in this one's place, and go through it."""
-    from protocol.fields import compile_init
+    from protocol.fields import compile_init  # fields.py stands on this module
 
     cls = self.__schema__.cls
     cls.__init__ = compile_init(cls)  # type: ignore[method-assign]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 from codec_oracles.generated import Generator, all_messages, versions_of
 
@@ -208,6 +210,14 @@ def test_the_default_of_a_tagged_struct_is_shared_and_cannot_be_changed() -> Non
     assert PartitionData().current_leader == LeaderIdAndEpoch()
     with pytest.raises(AttributeError, match="assign a new one"):
         PartitionData().current_leader.leader_id = 1
+
+
+def test_a_deep_copy_is_equal_and_of_its_own() -> None:
+    message = FetchResponse(responses=[FetchableTopicResponse(partitions=[PartitionData(partition_index=1)])])
+    copied = copy.deepcopy(message)
+    assert copied == message
+    copied.responses[0].partitions[0].partition_index = 2
+    assert copied != message
 
 
 def test_messages_compare_by_value_and_print_their_fields() -> None:

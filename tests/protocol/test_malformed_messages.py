@@ -17,7 +17,7 @@ from protocol.messages.produce import ProduceRequest
 from protocol.messages.sasl import SaslAuthenticateRequest
 from protocol.schema import Message
 
-CUTS_MAX = 200
+CUTS_MAX = 2000
 INT_MAX = b"\x7f\xff\xff\xff"
 VARINT_MAX = b"\xff\xff\xff\xff\x07"
 FLIPS = 40
