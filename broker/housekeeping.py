@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from broker.background import BackgroundTasks
-from broker.handlers.services import Services
-from broker.log import PartitionLog, remove_paths
+from broker.clock import Clock
+from broker.config import BrokerConfig
+from broker.log import LogManager, PartitionLog, remove_paths
+from broker.partition import PartitionTable
 from wal import Filesystem, Journal, StorageError
 
 logger = logging.getLogger(__name__)
@@ -25,15 +28,27 @@ LOGS_PER_STEP = 50
 
 
 class Housekeeping:
-    def __init__(self, services: Services, journal: Journal, filesystem: Filesystem) -> None:
-        self._services = services
+    def __init__(
+        self,
+        *,
+        config: Callable[[], BrokerConfig],
+        clock: Clock,
+        partitions: PartitionTable,
+        logs: LogManager,
+        journal: Journal,
+        filesystem: Filesystem,
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._partitions = partitions
+        self._logs = logs
         self._journal = journal
         self._filesystem = filesystem
         self._checkpoint_due_ms = 0
         self._journal_bytes_kept = 0
 
     def start(self, background: BackgroundTasks) -> None:
-        config = self._services.config
+        config = self._config()
         self._schedule_checkpoint()
         background.every(CHECKPOINT_LOOK_S, "checkpoint", self._checkpoint_if_due)
         background.every(config.log_retention_check_interval_ms / 1000, "retention", self._apply_retention)
@@ -42,17 +57,17 @@ class Housekeeping:
     # --- checkpoints -------------------------------------------------------------------------------------------
 
     def _schedule_checkpoint(self) -> None:
-        interval_ms = self._services.config.log_flush_offset_checkpoint_interval_ms
-        self._checkpoint_due_ms = self._services.clock.monotonic_ms() + interval_ms
+        interval_ms = self._config().log_flush_offset_checkpoint_interval_ms
+        self._checkpoint_due_ms = self._clock.monotonic_ms() + interval_ms
 
     async def _checkpoint_if_due(self) -> None:
         grown_bytes = self._journal.size_bytes - self._journal_bytes_kept
-        in_time = self._services.clock.monotonic_ms() < self._checkpoint_due_ms
+        in_time = self._clock.monotonic_ms() < self._checkpoint_due_ms
         if in_time and grown_bytes < JOURNAL_BYTES_PER_CHECKPOINT:
             return
         self._schedule_checkpoint()
         # Every entry below the next sequence has its records in a segment already: writing out comes before enqueueing.
-        checkpoint = self._services.logs.begin_checkpoint(self._journal.next_sequence)
+        checkpoint = self._logs.begin_checkpoint(self._journal.next_sequence)
         await asyncio.to_thread(checkpoint.run)
         await asyncio.to_thread(self._journal.trim, checkpoint.sequence)
         self._journal_bytes_kept = self._journal.size_bytes
@@ -60,16 +75,15 @@ class Housekeeping:
     # --- retention ---------------------------------------------------------------------------------------------
 
     async def _apply_retention(self) -> None:
-        services = self._services
-        for count, partition in enumerate(list(services.partitions)):
+        for count, partition in enumerate(list(self._partitions)):
             self._retain(partition.log, partition.high_watermark)
             if count % LOGS_PER_STEP == LOGS_PER_STEP - 1:
                 await asyncio.sleep(0)
-        services.logs.expire_producers(services.clock.now_ms(), services.config.producer_id_expiration_ms)
+        self._logs.expire_producers(self._clock.now_ms(), self._config().producer_id_expiration_ms)
 
     def _retain(self, log: PartitionLog, high_watermark: int) -> None:
         try:
-            deleted = self._services.logs.apply_retention(log, self._services.clock.now_ms(), high_watermark)
+            deleted = self._logs.apply_retention(log, self._clock.now_ms(), high_watermark)
         except StorageError as error:
             logger.error("retention of %s: %s", log, error)
             return
@@ -77,6 +91,6 @@ class Housekeeping:
             logger.info("retention of %s deleted %d segments; it starts at %d", log, deleted, log.log_start_offset)
 
     async def _remove_deleted(self) -> None:
-        due = self._services.logs.take_deleted(self._services.clock.now_ms())
+        due = self._logs.take_deleted(self._clock.now_ms())
         if due:
             await asyncio.to_thread(remove_paths, self._filesystem, due)

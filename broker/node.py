@@ -135,7 +135,14 @@ class Node:
         self._publisher.subscribe(self._partitions.on_metadata_update)
         self._publisher.subscribe(self._forget_deleted_topics)
         self._dispatcher = Dispatcher(APIS, self._services, clock=self._clock, loop=loop)
-        self._housekeeping = Housekeeping(self._services, self._journal, self._filesystem)
+        self._housekeeping = Housekeeping(
+            config=lambda: self._services.config,
+            clock=self._clock,
+            partitions=self._partitions,
+            logs=self._logs,
+            journal=self._journal,
+            filesystem=self._filesystem,
+        )
 
     async def _bind(self, setting: ListenerSetting) -> None:
         config = self._static_config
