@@ -1,4 +1,4 @@
-"""CreateDelegationToken, Renew-, Expire- and DescribeDelegationToken (API keys 38 to 41): tokens for principals (KIP-48).
+"""CreateDelegationToken, Renew-, Expire- and DescribeDelegationToken (API keys 38 to 41): tokens of users (KIP-48).
 
 v2    flexible
 v3    tokens for others: owner and requester (KIP-373)
