@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,3 +33,9 @@ def start_broker(tmp_path: Path) -> Iterator[StartBroker]:
     for process in started:
         if process.process is not None:
             process.kill()
+
+
+@pytest.fixture
+def topic(request: pytest.FixtureRequest) -> str:
+    """A name for a topic that no other test uses; nothing is created."""
+    return f"{request.node.originalname[:80]}.{uuid.uuid4().hex[:8]}"
