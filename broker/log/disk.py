@@ -11,8 +11,7 @@ import errno
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from wal import File, Filesystem, write_atomically
-from wal.errors import storage_error
+from wal import File, Filesystem, make_directory_durably, storage_error, write_atomically
 
 Buffer = bytes | bytearray | memoryview
 
@@ -129,6 +128,12 @@ class Disk:
         except OSError as error:
             raise storage_error(error, "make directory", path) from error
 
+    def make_directory_durably(self, path: str) -> None:
+        try:
+            make_directory_durably(self.filesystem, path)
+        except OSError as error:
+            raise storage_error(error, "make directory", path) from error
+
     def remove(self, path: str) -> None:
         """Remove a file; one that is already gone is fine."""
         self.forget(path)
@@ -198,3 +203,7 @@ class Disk:
     def close(self) -> None:
         while self._files:
             self._files.popitem()[1].close()
+
+
+def parent_of(path: str) -> str:
+    return path.rpartition("/")[0]

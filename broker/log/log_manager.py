@@ -24,8 +24,8 @@ from broker.log.checkpoints import (
     read_checkpoint,
     write_checkpoint,
 )
-from broker.log.disk import OPEN_FILES_DEFAULT, Disk
-from broker.log.journal_entries import KINDS, REMOVED, decode
+from broker.log.disk import OPEN_FILES_DEFAULT, Disk, parent_of
+from broker.log.journal_entries import KINDS, REMOVED, TRUNCATE, decode
 from broker.log.log_config import LogConfig
 from broker.log.partition_directory import (
     DELETE_SUFFIX,
@@ -64,15 +64,19 @@ class LogManager:
         self.data_directory = data_directory
         self.logs: dict[LogKey, PartitionLog] = {}
         self.offline: dict[TopicPartition, str] = {}
+        # After `replay`: entries (kind, payload) that the journal must get before any other.
+        self.corrections: list[tuple[int, bytes]] = []
         self._config_of = config_of
         self._replays: dict[LogKey, LogReplay] = {}
-        self._dirty: set[PartitionLog] = set()
+        self._dirty: dict[PartitionLog, None] = {}
         self._discarded: list[tuple[int, str]] = []  # (due ms, path)
         # Guards the three checkpoint files and what they say: a truncation lowers a point while a worker writes them.
         self._lock = threading.Lock()
         self._recovery_points: dict[TopicPartition, int] = {}
         self._log_starts: dict[TopicPartition, int] = {}
         self._empty_until: dict[TopicPartition, int] = {}
+        # Partitions that are gone, though the checkpoint files still speak of them.
+        self._outdated: set[TopicPartition] = set()
         self._sync_failure = ""
         self._root_dirty = False
 
@@ -81,7 +85,7 @@ class LogManager:
     def load_all(self, *, now_ms: int = 0) -> None:
         """Open every partition under the data directory. Raises StorageError only where that directory fails us."""
         disk = self.disk
-        disk.make_directory(self.data_directory)
+        disk.make_directory_durably(self.data_directory)
         names = disk.list(self.data_directory)
         clean = CLEAN_SHUTDOWN_FILE in names
         self._read_checkpoints()
@@ -98,6 +102,7 @@ class LogManager:
         for offsets in (self._recovery_points, self._log_starts, self._empty_until):
             for gone in offsets.keys() - known:
                 del offsets[gone]
+                self._outdated.add(gone)
 
     def _read_checkpoints(self) -> None:
         for name, offsets in (
@@ -130,8 +135,12 @@ class LogManager:
             logger.error("partition %s-%d is offline: %s", topic, partition, error)
             self.offline[key] = str(error)
             return
+        if key not in self._recovery_points:
+            # Never checkpointed: its names may be in the page cache only.
+            log.created_files = [f"{directory}/{METADATA_FILE}"]
+            log.mark_dirty()
         self._adopt(log)
-        self._replays[(topic_id, partition)] = LogReplay(log, verified)
+        self._replays[(topic_id, partition)] = LogReplay(log, verified, log.recovery_point, self._recovery_points.get(key))
 
     def _read_topic_id(self, directory: str) -> bytes | None:
         """None for a directory whose creation a crash interrupted before anything was promised; it is removed."""
@@ -148,12 +157,15 @@ class LogManager:
             return None
 
     def _adopt(self, log: PartitionLog) -> None:
-        log.on_dirty = self._dirty.add
+        log.on_dirty = self._mark_dirty
         log.on_recovery_point_lowered = self._recovery_point_lowered
         log.on_discarded = self._discard
         self.logs[(log.topic_id, log.partition)] = log
         if log.dirty.marked:
-            self._dirty.add(log)
+            self._mark_dirty(log)
+
+    def _mark_dirty(self, log: PartitionLog) -> None:
+        self._dirty[log] = None
 
     def replay(self, entries: Iterable[Entry], *, now_ms: int = 0) -> int:
         """Repeat all of the journal's entries onto the logs, in order; returns how many concerned a log that is here.
@@ -182,17 +194,31 @@ class LogManager:
         return applied
 
     def _finish_replay(self) -> None:
+        uncovered: list[PartitionLog] = []
         for replay in list(self._replays.values()):
             if replay.hole:
                 self._take_offline(replay.log, f"the journal and the segments do not join: {replay.hole}")
+                continue
+            if replay.correction is not None:
+                logger.warning("%s: cut at offset %s by a truncation the journal did not see", replay.log, replay.cut_at)
+                self.corrections.append((TRUNCATE, replay.correction))
+            if replay.has_uncovered:
+                uncovered.append(replay.log)
         self._replays.clear()
+        # Records that reached a segment and not the journal: made durable before the journal names what follows them,
+        # or a second crash could take them from under it.
+        if uncovered:
+            checkpoint = Checkpoint(self, 0, [begin_checkpoint(log) for log in uncovered], False)
+            for log in uncovered:
+                self._dirty.pop(log, None)
+            checkpoint.run()
 
     def _take_offline(self, log: PartitionLog, reason: str) -> None:
         logger.error("partition %s is offline: %s", log, reason)
         self.offline[(log.topic, log.partition)] = reason
         self._replays.pop((log.topic_id, log.partition), None)
         self.logs.pop((log.topic_id, log.partition), None)
-        self._dirty.discard(log)
+        self._dirty.pop(log, None)
         self.disk.forget_directory(log.directory)
 
     # --- partitions come and go ------------------------------------------------------------------------------------
@@ -220,21 +246,25 @@ class LogManager:
         directory = self._path(directory_name(topic, partition))
         for old in [old for old in self.logs.values() if old.topic == topic and old.partition == partition]:
             self.delete(old)  # a topic of the same name that was deleted before
+        with self._lock:
+            if (topic, partition) in self._outdated:
+                # What they say of the former partition of this name must not be taken for this one's.
+                self._write_checkpoints(self.disk)
         self.disk.make_directory(directory)
         metadata = f"{directory}/{METADATA_FILE}"
         self.disk.write_new(metadata, [encode_metadata(topic_id)])
         log = create_log(self.disk, LogIdentity(directory, topic, topic_id, partition), config)
         log.created_files = [metadata]
+        log.mark_dirty()
         self._adopt(log)
         with self._lock:
-            self._forget_checkpoints(topic, partition)
             self._empty_until[(topic, partition)] = 0
         return log
 
     def delete(self, log: PartitionLog, now_ms: int = 0) -> None:
         """Take the log away: its directory is renamed now and removed `file.delete.delay.ms` after `now_ms`."""
         self.logs.pop((log.topic_id, log.partition), None)
-        self._dirty.discard(log)
+        self._dirty.pop(log, None)
         log.failure = f"{log} was deleted"
         with self._lock:
             self._forget_checkpoints(log.topic, log.partition)
@@ -255,6 +285,7 @@ class LogManager:
         return [str(log) for log in strays]
 
     def _forget_checkpoints(self, topic: str, partition: int) -> None:
+        self._outdated.add((topic, partition))
         for offsets in (self._recovery_points, self._log_starts, self._empty_until):
             offsets.pop((topic, partition), None)
 
@@ -315,18 +346,20 @@ class LogManager:
         for log in self.logs.values():
             log.close()
         with self._lock:
-            for name, offsets in self._checkpoint_files():
-                write_checkpoint(self.disk, self._path(name), offsets)
+            self._write_checkpoints(self.disk)
         if not any(log.failure for log in self.logs.values()):
             self.disk.write_atomically(self._path(CLEAN_SHUTDOWN_FILE), b"version: 0\n")
         self.disk.close()
 
-    def _checkpoint_files(self) -> list[tuple[str, dict[TopicPartition, int]]]:
-        return [
+    def _write_checkpoints(self, disk: Disk) -> None:
+        """The lock is held."""
+        for name, offsets in (
             (RECOVERY_POINTS, self._recovery_points),
             (LOG_START_OFFSETS, self._log_starts),
             (EMPTY_PRODUCER_STATES, self._empty_until),
-        ]
+        ):
+            write_checkpoint(disk, self._path(name), offsets)
+        self._outdated.clear()
 
 
 class Checkpoint:
@@ -370,12 +403,14 @@ class Checkpoint:
                     manager._empty_until[key] = work.empty_until
                 else:
                     manager._empty_until.pop(key, None)
-            for name, offsets in manager._checkpoint_files():
-                write_checkpoint(disk, manager._path(name), offsets)
+            manager._write_checkpoints(disk)
 
 
 def remove_paths(filesystem: Filesystem, paths: list[str]) -> int:
     disk = Disk(filesystem, 1)
+    for parent in {parent_of(path) for path in paths if path.endswith(DELETE_SUFFIX)}:
+        # The new name first: a directory that came back under its old one must come back whole.
+        disk.sync_directory(parent)
     for path in paths:
         if path.endswith(DELETE_SUFFIX):
             disk.remove_directory(path)

@@ -18,7 +18,7 @@ from zlib import crc32
 
 from broker.log import leader_epochs as epochs_file
 from broker.log import reading, retention, time_search, truncation
-from broker.log.disk import Buffer, Disk
+from broker.log.disk import Buffer, Disk, parent_of
 from broker.log.journal_entries import encode_append_header
 from broker.log.leader_epochs import LeaderEpochs, load_leader_epochs, recover_leader_epochs
 from broker.log.log_config import LONG_MAX, LogConfig
@@ -93,6 +93,7 @@ class PartitionLog:
         self.on_discarded: Callable[[list[str], int], None] | None = None
         self._leader_epochs: LeaderEpochs | None = None
         self._producer_states: ProducerStates | None = None
+        self._last_epoch = -2  # of the last append as leader; assigning an epoch again changes nothing
         self._pending: list[Buffer] = []
         self._pending_batches: list[IndexedBatch] = []
         self._written: list[Buffer] = []
@@ -163,12 +164,15 @@ class PartitionLog:
         max_timestamp = header[8]
         if size > self._room_bytes or max_timestamp > self._roll_timestamp or last_offset > self._last_offset_max:
             self._make_room(size, last_offset, max_timestamp, now_ms)
-        if leader_epoch != self.leader_epochs.latest:
+        if leader_epoch != self._last_epoch:
             self.leader_epochs.assign(leader_epoch, base_offset)
+            self._last_epoch = leader_epoch
+        prefix = stamp_prefix(header, base_offset, leader_epoch)
+        rest = memoryview(batch)[16:]
         if size <= COPIED_BYTES_MAX:
-            self._pending.append(b"".join((stamp_prefix(header, base_offset, leader_epoch), memoryview(batch)[16:])))
+            self._pending.append(b"".join((prefix, rest)))
         else:
-            self._pending += (stamp_prefix(header, base_offset, leader_epoch), memoryview(batch)[16:])
+            self._pending += (prefix, rest)
         self._pending_batches.append((last_offset, size, max_timestamp))
         self._room_bytes -= size
         self.log_end_offset = last_offset + 1
@@ -253,7 +257,7 @@ class PartitionLog:
         completed = states.end_transaction(header, base_offset, marker.coordinator_epoch, aborted=aborted)
         if completed is not None and completed.aborted:
             self.active.transaction_index.append(states.aborted_entry(completed))
-            self.dirty.files.add(self.active.transaction_index.path)
+            self.dirty.files[self.active.transaction_index.path] = None
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
@@ -305,7 +309,7 @@ class PartitionLog:
         for path in self.created_files:
             self.disk.sync(path)
         self.disk.sync_directory(self.directory)
-        self.disk.sync_directory(self.directory.rpartition("/")[0])
+        self.disk.sync_directory(parent_of(self.directory))
         self.created_files = []
 
     def _abandon(self, error: StorageError) -> None:
@@ -381,6 +385,7 @@ class PartitionLog:
 
     def active_changed(self) -> None:
         """Another segment is active, or its configuration changed: measure it anew at the next append."""
+        self._last_epoch = -2
         self._room_bytes = -1
         self._roll_timestamp = LONG_MAX
         self._last_offset_max = self.active.base_offset + RELATIVE_OFFSET_MAX

@@ -54,7 +54,7 @@ class Snapshots:
         states.changed = False
         if offset not in self.offsets:
             self.offsets.append(offset)
-        log.dirty.files.add(path)
+        log.dirty.files[path] = None
         log.dirty.directory = True
         self._drop_superseded(log)
         return path

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from broker.log.disk import Disk
+from broker.log.disk import Disk, parent_of
 from broker.log.segment import Segment
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class DirtyFiles:
 
     marked: bool = False
     segments: dict[int, Segment] = field(default_factory=dict)
-    files: set[str] = field(default_factory=set)
+    files: dict[str, None] = field(default_factory=dict)  # an ordered set
     directory: bool = False
     # The lowest end the log had since the running checkpoint began: no recovery point may lie above it.
     lowest_end_offset: int | None = None
@@ -35,15 +35,16 @@ def truncate_to(log: PartitionLog, offset: int, *, repair: bool = False) -> None
     if offset < log.segments[0].base_offset:
         restart_at(log, offset)
         return
-    _lower_recovery_point(log, offset)
-    log.mark_dirty()
-    _drop_segments(log, [segment for segment in log.segments[1:] if segment.base_offset >= offset])
-    active = log.active
-    log.dirty.segments[active.base_offset] = active
+    index = log.segment_index(offset)
+    active = log.segments[index]
     found = active.find_batch(offset) if active.size_bytes else None
     if found is not None and found[1].base_offset < offset:
         # A batch is never split: the records before `offset` in it go, too.
         offset = found[1].base_offset
+    _lower_recovery_point(log, offset)
+    log.mark_dirty()
+    _drop_segments(log, log.segments[index + 1 :])
+    log.dirty.segments[active.base_offset] = active
     active.truncate_to(offset, active.size_bytes if found is None else found[0])
     log.log_end_offset = log.written_end_offset = offset
     log.log_start_offset = min(log.log_start_offset, offset)
@@ -63,6 +64,7 @@ def restart_at(log: PartitionLog, offset: int) -> None:
     _drop_segments(log, old)
     log.segments[:] = [segment]
     log.dirty.segments = {offset: segment}
+    log.dirty.directory = True
     log.log_start_offset = log.log_end_offset = log.written_end_offset = offset
     log.recovery_point = min(log.recovery_point, offset)
     log.leader_epochs.clear()
@@ -117,6 +119,7 @@ class CheckpointWork:
     files: list[str]
     directory: str
     sync_directory: bool
+    sync_parent: bool  # the log's own name is new
     epochs: bytes | None
 
     def run(self, disk: Disk) -> None:
@@ -127,6 +130,8 @@ class CheckpointWork:
             disk.write_atomically(self.log.leader_epochs_path, self.epochs)
         elif self.sync_directory:
             disk.sync_directory(self.directory)
+        if self.sync_parent:
+            disk.sync_directory(parent_of(self.directory))
 
     def finish(self) -> None:
         """Everything below `end_offset` is durable, except what was cut meanwhile."""
@@ -134,6 +139,8 @@ class CheckpointWork:
         lowest = log.dirty.lowest_end_offset
         point = self.end_offset if lowest is None else min(self.end_offset, lowest)
         log.recovery_point = max(log.recovery_point, point)
+        if self.sync_parent:
+            log.created_files = []
 
 
 def begin_checkpoint(log: PartitionLog) -> CheckpointWork:
@@ -146,7 +153,7 @@ def begin_checkpoint(log: PartitionLog) -> CheckpointWork:
     for segment in dirty.segments.values():
         if segment is not log.active:
             files += [segment.offset_index.path, segment.time_index.path]
-    files += dirty.files
+    files += [*dirty.files, *log.created_files]
     work = CheckpointWork(
         log,
         log.written_end_offset,
@@ -154,7 +161,8 @@ def begin_checkpoint(log: PartitionLog) -> CheckpointWork:
         log.snapshots.empty_until,
         list(dict.fromkeys(files)),
         log.directory,
-        dirty.directory,
+        dirty.directory or bool(log.created_files),
+        bool(log.created_files),
         log.leader_epochs_to_write,
     )
     if work.epochs is not None:
