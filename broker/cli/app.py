@@ -82,6 +82,9 @@ def run(arguments: Sequence[str]) -> int:
         # Whoever read our output has seen enough; Python would complain once more when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+    except OSError as error:
+        # A port in use, a directory that may not be written: the machine's refusals carry their own sentence.
+        return _failed(error.strerror or str(error), FAILED)
     except KeyboardInterrupt:
         return INTERRUPTED
     return DONE

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from broker.cli.connection import ClientError
 from broker.config import BrokerConfig, load_config
 
 if TYPE_CHECKING:
@@ -64,10 +65,21 @@ def serve(
     )
     for warning in broker_config.warnings:
         logger.warning("%s", warning)
-    # Here and not above: the other commands need none of it.
-    from broker.node import run_node
+    raise typer.Exit(_run(broker_config, as_json=as_json))
 
-    raise typer.Exit(run_node(broker_config, on_ready=lambda node: _say_ready(broker_config, node, as_json=as_json)))
+
+def _run(config: BrokerConfig, *, as_json: bool) -> int:
+    """Run a node until it stops; ClientError for what keeps it from starting."""
+    # Here and not above: the other commands need none of it.
+    from broker.data_directory import DirectoryInUse
+    from broker.metadata import UnknownMetadata
+    from broker.node import run_node
+    from broker.quorum import WrongDirectory
+
+    try:
+        return run_node(config, on_ready=lambda node: _say_ready(config, node, as_json=as_json))
+    except (DirectoryInUse, UnknownMetadata, WrongDirectory) as error:
+        raise ClientError(str(error)) from None
 
 
 def _say_ready(config: BrokerConfig, node: Node, *, as_json: bool) -> None:
