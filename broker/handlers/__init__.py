@@ -39,14 +39,17 @@ from broker.handlers import (
     offset_fetch,
     offset_for_leader_epoch,
     produce,
+    produce_single,
     sync_group,
 )
-from broker.network import Api
+from broker.network import Api, BeginQuickly
 from protocol.api_keys import ApiKey
 from protocol.messages import REQUESTS, RESPONSES
 
 
-def _api(key: ApiKey, min_version: int, max_version: int, module: ModuleType) -> Api:
+def _api(
+    key: ApiKey, min_version: int, max_version: int, module: ModuleType, begin_quickly: BeginQuickly | None = None
+) -> Api:
     handle: Callable[..., Any] = module.handle
     return Api(
         key=key,
@@ -55,13 +58,14 @@ def _api(key: ApiKey, min_version: int, max_version: int, module: ModuleType) ->
         request=REQUESTS[key],
         response=RESPONSES[key],
         handle=handle,
+        begin_quickly=begin_quickly,
     )
 
 
 APIS: dict[int, Api] = {
     api.key: api
     for api in (
-        _api(ApiKey.PRODUCE, 0, 13, produce),
+        _api(ApiKey.PRODUCE, 0, 13, produce, produce_single.begin),
         _api(ApiKey.FETCH, 0, 18, fetch),
         _api(ApiKey.LIST_OFFSETS, 0, 11, list_offsets),
         _api(ApiKey.METADATA, 0, 13, metadata),

@@ -19,6 +19,11 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from broker.handlers.services import Services
+from broker.log import AppendResult, InvalidRecords
+from broker.partition import Partition
+from broker.request import CloseConnection, Deferred, RequestContext
+from protocol.errors import ErrorCode, KafkaError
 from protocol.messages.produce import (
     BatchIndexAndErrorMessage,
     PartitionProduceData,
@@ -28,13 +33,7 @@ from protocol.messages.produce import (
     TopicProduceData,
     TopicProduceResponse,
 )
-
-from broker.handlers.services import Services
-from broker.log import AppendResult, InvalidRecords
-from broker.partition import Partition
-from broker.request import CloseConnection, Deferred, RequestContext
-from protocol.errors import ErrorCode, KafkaError
-from protocol.records import Compression, is_legacy
+from protocol.records import RECORD_BATCH_HEADER_SIZE, Compression, is_legacy
 
 ZSTD_MIN_VERSION = 7
 TOPIC_ID_MIN_VERSION = 13
@@ -139,8 +138,11 @@ def _append(
     response = PartitionProduceResponse(index=data.index)
     try:
         partition = _find(services, context.api_version, topic, data.index)
-        _check(context.api_version, pending.acks, data.records)
-        assert data.records is not None
+        if pending.acks not in (-1, 0, 1):
+            raise KafkaError(ErrorCode.INVALID_REQUIRED_ACKS, f"acks is {pending.acks}; it must be -1 (all), 0 or 1")
+        if data.records is None or not len(data.records):
+            raise KafkaError(ErrorCode.INVALID_RECORD, "the request holds no records for this partition")
+        check_records(context.api_version, data.records)
         result = partition.append(data.records, now_ms=now_ms)
     except InvalidRecords as error:
         _refuse(response, error)
@@ -183,18 +185,17 @@ def _find(services: Services, version: int, topic: TopicProduceData, index: int)
     return partition
 
 
-def _check(version: int, acks: int, records: bytes | memoryview | None) -> None:
-    """What the request itself, not the log, refuses."""
-    if acks not in (-1, 0, 1):
-        raise KafkaError(ErrorCode.INVALID_REQUIRED_ACKS, f"acks is {acks}; it must be -1 (all), 0 or 1")
-    if records is None or not len(records):
-        raise KafkaError(ErrorCode.INVALID_RECORD, "the request holds no records for this partition")
+def check_records(version: int, records: bytes | memoryview) -> None:
+    """What the request's version, not the log, refuses. Raises KafkaError."""
     if is_legacy(records):
+        if version >= 3:
+            raise KafkaError(ErrorCode.INVALID_RECORD, f"Produce v{version} carries record batches, not message sets")
         return
     if version < 3:
         raise KafkaError(ErrorCode.INVALID_RECORD, f"Produce v{version} carries message sets, not record batches")
-    if len(records) <= _ATTRIBUTES_LOW:
-        raise KafkaError(ErrorCode.CORRUPT_MESSAGE, "the record batch ends inside its header")
+    if len(records) < RECORD_BATCH_HEADER_SIZE or len(records) < 12 + int.from_bytes(records[8:12], "big"):
+        # Not CORRUPT_MESSAGE: it was cut by who built it, the same bytes come with every retry.
+        raise KafkaError(ErrorCode.INVALID_RECORD, "the request does not hold a whole record batch")
     attributes = records[_ATTRIBUTES_LOW]
     if attributes & _TRANSACTIONAL:
         raise KafkaError(ErrorCode.INVALID_TXN_STATE, "no transaction is open for this producer id")

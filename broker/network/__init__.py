@@ -1,6 +1,17 @@
 """Sockets: listeners, connections, frames to handlers and answers back in order. Knows no partition, group or file."""
 
-from broker.network.dispatch import Api, Dispatcher
+from broker.network.connection import Connection
+from broker.network.dispatch import Api, BeginQuickly, Dispatcher
+from broker.network.exchange import Encoder, Exchange
 from broker.network.listener import Listener, ListenerLimits
 
-__all__ = ["Api", "Dispatcher", "Listener", "ListenerLimits"]
+__all__ = [
+    "Api",
+    "BeginQuickly",
+    "Connection",
+    "Dispatcher",
+    "Encoder",
+    "Exchange",
+    "Listener",
+    "ListenerLimits",
+]

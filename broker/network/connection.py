@@ -5,8 +5,9 @@ produce requests that follow each other start at once, in socket order, and wait
 pipelined produce in order at any number in flight, and lets one group commit serve all of them.
 
 Limits. A frame above `frame_bytes_max` closes the connection before its bytes are gathered. Reading pauses while
-`REQUESTS_IN_FLIGHT_MAX` requests are unanswered, while frames that may not start yet pile up, or while the client does
-not read its answers, and while the node holds too many bytes of requests (flow_control.py); so a connection holds a bounded number of bytes whatever its peer does.
+`REQUESTS_IN_FLIGHT_MAX` requests are unanswered, while frames that may not start yet pile up, while the client does not
+read its answers, and while the node holds too many bytes of requests (flow_control.py). So a connection holds a bounded
+number of bytes whatever its peer does.
 """
 
 from __future__ import annotations

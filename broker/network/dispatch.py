@@ -22,6 +22,10 @@ from protocol.messages.api_versions import ApiVersion, ApiVersionsResponse
 logger = logging.getLogger(__name__)
 
 
+# (services, connection, encoder, correlation id, version, frame, position of the message)
+BeginQuickly = Callable[[Any, Connection, Encoder, int, int, memoryview, int], Exchange | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Api:
     """One API as served. `handle(services, context, request)` returns a response, a coroutine of it, or a Deferred."""
@@ -32,6 +36,8 @@ class Api:
     request: type
     response: type
     handle: Callable[[Any, RequestContext, Any], Any]
+    # Takes the requests it can answer without message objects, from their bytes; None leaves one to `handle`.
+    begin_quickly: BeginQuickly | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,11 @@ class Dispatcher:
         route = self._routes.get((key, version)) or self._route(key, version)
         if route is None:
             self._answer_unserved(connection, key, version, header.correlation_id)
+            return
+        begin_quickly = route.api.begin_quickly
+        if begin_quickly is not None and begin_quickly(
+            self._services, connection, route.encode, header.correlation_id, version, frame, position
+        ):
             return
         try:
             # What is left over is ignored, as Kafka does: librdkafka asks for all topics (Metadata v9 and newer) with

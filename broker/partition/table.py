@@ -39,6 +39,8 @@ class PartitionTable:
         self._log_config_of = log_config_of
         self._by_name: dict[str, dict[int, Partition]] = {}
         self._by_id: dict[bytes, dict[int, Partition]] = {}
+        # The same dicts by the bytes that a frame names the topic with: no string is made to look one up.
+        self._by_encoding: dict[bytes, dict[int, Partition]] = {}
         self._to_write: list[Partition] = []
         self._on_leadership: list[OnLeadership] = []
 
@@ -50,6 +52,11 @@ class PartitionTable:
 
     def find_by_id(self, topic_id: bytes, index: int) -> Partition | None:
         partitions = self._by_id.get(topic_id)
+        return None if partitions is None else partitions.get(index)
+
+    def find_encoded(self, topic: bytes, index: int) -> Partition | None:
+        """By the bytes of the topic's name or, where these are 16 bytes that no name has, of its id."""
+        partitions = self._by_encoding.get(topic)
         return None if partitions is None else partitions.get(index)
 
     def of_topic(self, topic: str) -> dict[int, Partition]:
@@ -105,14 +112,19 @@ class PartitionTable:
             logger.error("partition %s-%d is offline: %s", topic.name, index, error)
             return None
         partition = Partition(log, durability=self._durability, schedule_write=self._schedule_write)
-        self._by_name.setdefault(topic.name, {})[index] = partition
-        self._by_id.setdefault(topic.topic_id, {})[index] = partition
+        partitions = self._by_name.setdefault(topic.name, {})
+        partitions[index] = partition
+        self._by_id[topic.topic_id] = partitions
+        # A topic id is a version-4 UUID, whose ninth byte is above 127: no topic's name has it.
+        self._by_encoding[topic.name.encode()] = self._by_encoding[topic.topic_id] = partitions
         return partition
 
     def _remove_topic(self, topic_id: bytes) -> None:
         partitions = self._by_id.pop(topic_id, {})
+        self._by_encoding.pop(topic_id, None)
         for partition in partitions.values():
             self._by_name.pop(partition.topic, None)
+            self._by_encoding.pop(partition.topic.encode(), None)
             partition.resign(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
             self._announce(partition, None)
             # A replay of the journal must not bring back what was deleted.
