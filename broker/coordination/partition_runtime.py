@@ -94,6 +94,7 @@ class PartitionRuntime(Generic[S, R]):
         self.partition = partition
         self.shard = shard
         self.state = State.LOADING
+        self.was_loaded = False
         self._clock = clock
         self._loop = loop
         self._commit_timeout_ms = commit_timeout_ms
@@ -147,6 +148,7 @@ class PartitionRuntime(Generic[S, R]):
 
     def _activate(self) -> None:
         self.state = State.ACTIVE
+        self.was_loaded = True
         self._carry_on(self.shard.loaded)
         told, self._told_while_loading = self._told_while_loading, []
         for rule in told:

@@ -16,8 +16,10 @@ __all__ = ["CoordinatorPartition", "CoordinatorRuntime", "Shard"]
 
 logger = logging.getLogger(__name__)
 
-# After a failed commit or load, while this node still leads the partition. Clients back off about as long.
+# After a failed commit or load, while this node still leads the partition; doubled for each load that fails in a row,
+# so that a partition nobody can read does not keep the node busy.
 RELOAD_DELAY_MS = 500
+RELOAD_DELAY_MAX_MS = 60_000
 
 R = TypeVar("R")
 S = TypeVar("S", bound="Shard[Any]")
@@ -36,6 +38,7 @@ class CoordinatorRuntime(Generic[S, R]):
         self._runtimes: dict[int, PartitionRuntime[S, R]] = {}
         self._reloads: dict[int, asyncio.TimerHandle] = {}
         self._leader_epochs: dict[int, int] = {}
+        self._failed_loads: dict[int, int] = {}
 
     # --- leadership --------------------------------------------------------------------------------------------
 
@@ -50,6 +53,7 @@ class CoordinatorRuntime(Generic[S, R]):
 
     def resign(self, index: int) -> None:
         self._leader_epochs.pop(index, None)
+        self._failed_loads.pop(index, None)
         reload = self._reloads.pop(index, None)
         if reload is not None:
             reload.cancel()
@@ -80,8 +84,10 @@ class CoordinatorRuntime(Generic[S, R]):
         index = runtime.partition.index
         if self._runtimes.get(index) is not runtime:
             return
-        logger.warning("reloading coordinator partition %d in %d ms (%s)", index, RELOAD_DELAY_MS, code.name)
-        self._reloads[index] = self._loop.call_later(RELOAD_DELAY_MS / 1000, self._reload, runtime.partition)
+        failed = self._failed_loads[index] = 0 if runtime.was_loaded else self._failed_loads.get(index, 0) + 1
+        delay_ms = min(RELOAD_DELAY_MS << min(failed, 16), RELOAD_DELAY_MAX_MS)
+        logger.warning("reloading coordinator partition %d in %d ms (%s)", index, delay_ms, code.name)
+        self._reloads[index] = self._loop.call_later(delay_ms / 1000, self._reload, runtime.partition)
 
     def _reload(self, partition: CoordinatorPartition) -> None:
         del self._reloads[partition.index]

@@ -93,5 +93,6 @@ class Timers:
             if self._deadlines.get(key, now + 1) <= now:
                 del self._deadlines[key]
                 self._on_expired(key)
-        if self._heap and self._armed is None:
-            self._arm(max(self._heap[0][0], now + 1))
+        # What was set meanwhile armed itself, and may lie behind what was there before.
+        if self._heap and (self._armed is None or self._heap[0][0] < self._armed_for):
+            self._arm(self._heap[0][0])
