@@ -1,0 +1,269 @@
+"""A connection over a real socket: order, limits, and what garbage does to it."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from broker.clock import SystemClock
+from broker.network import Api, Dispatcher, Listener, ListenerLimits
+from broker.request import CloseConnection, Deferred, RequestContext
+from protocol import decode, encode
+from protocol.api_keys import ApiKey
+from protocol.errors import ErrorCode
+from protocol.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
+from protocol.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
+from protocol.messages.produce import ProduceRequest, ProduceResponse
+
+LIMITS = ListenerLimits(
+    frame_bytes_max=1 << 20, connections_max=4, connections_per_ip_max=3, connection_idle_ms_max=600_000
+)
+
+
+class Served:
+    """What the test's handlers were asked, and the answers that the test still owes."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.produce: list[Deferred] = []
+        self.heartbeat: list[asyncio.Future[HeartbeatResponse]] = []
+
+    def handle_produce(self, services: object, context: RequestContext, request: ProduceRequest) -> Deferred:
+        self.asked.append(f"produce {context.correlation_id}")
+        if request.acks == 0:
+            raise CloseConnection("refused")
+        self.produce.append(Deferred())
+        return self.produce[-1]
+
+    async def handle_heartbeat(
+        self, services: object, context: RequestContext, request: HeartbeatRequest
+    ) -> HeartbeatResponse:
+        self.asked.append(f"heartbeat {context.correlation_id}")
+        if request.group_id == "broken":
+            raise ZeroDivisionError("a fault of ours")
+        self.heartbeat.append(asyncio.get_running_loop().create_future())
+        return await self.heartbeat[-1]
+
+    def handle_api_versions(self, services: object, context: RequestContext, request: Any) -> ApiVersionsResponse:
+        self.asked.append(f"api_versions {context.correlation_id}")
+        return ApiVersionsResponse()
+
+    def apis(self) -> dict[int, Api]:
+        return {
+            0: Api(ApiKey.PRODUCE, 3, 8, ProduceRequest, ProduceResponse, self.handle_produce),
+            12: Api(ApiKey.HEARTBEAT, 0, 4, HeartbeatRequest, HeartbeatResponse, self.handle_heartbeat),
+            18: Api(ApiKey.API_VERSIONS, 0, 3, ApiVersionsRequest, ApiVersionsResponse, self.handle_api_versions),
+        }
+
+
+class Client:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    def send(self, key: int, version: int, correlation_id: int, body: bytes, *, flexible: bool = False) -> None:
+        header = struct.pack(">hhih", key, version, correlation_id, -1) + (b"\0" if flexible else b"")
+        self.writer.write(struct.pack(">i", len(header) + len(body)) + header + body)
+
+    def send_produce(self, correlation_id: int, *, acks: int = 1) -> None:
+        self.send(0, 3, correlation_id, encode(ProduceRequest(acks=acks), 3))
+
+    def send_heartbeat(self, correlation_id: int, group_id: str = "g") -> None:
+        self.send(12, 0, correlation_id, encode(HeartbeatRequest(group_id=group_id), 0))
+
+    async def receive(self) -> tuple[int, bytes]:
+        (size,) = struct.unpack(">i", await self.reader.readexactly(4))
+        frame = await self.reader.readexactly(size)
+        return struct.unpack_from(">i", frame)[0], frame[4:]
+
+    async def is_closed(self) -> bool:
+        return await self.reader.read() == b""
+
+
+Scenario = Callable[[Served, Callable[[], Awaitable[Client]]], Awaitable[None]]
+
+
+def serve(scenario: Scenario) -> None:
+    """Run `scenario` against a listener on a free port; it may open as many clients as it likes."""
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        served = Served()
+        dispatcher = Dispatcher(served.apis(), None, clock=SystemClock(), loop=loop)
+        listener = Listener("PLAINTEXT", "127.0.0.1", 0, dispatcher=dispatcher, limits=LIMITS, loop=loop)
+        await listener.bind()
+        await listener.start()
+        clients: list[Client] = []
+
+        async def connect() -> Client:
+            clients.append(Client(*await asyncio.open_connection("127.0.0.1", listener.port)))
+            return clients[-1]
+
+        await scenario(served, connect)
+        for client in clients:
+            client.writer.close()
+        await listener.stop()
+
+    asyncio.run(run())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop turn until something the test caused has happened; the test's own timeout is the limit."""
+    while not condition():
+        await asyncio.sleep(0)
+
+
+def test_answers_leave_in_the_order_of_the_requests() -> None:
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        client = await connect()
+        for correlation_id in (1, 2, 3):
+            client.send_produce(correlation_id)
+        await until(lambda: len(served.produce) == 3)
+        for pending in reversed(served.produce):
+            pending.resolve(ProduceResponse())
+        assert [(await client.receive())[0] for _ in range(3)] == [1, 2, 3]
+
+    serve(scenario)
+
+
+def test_produce_requests_start_at_once_and_everything_else_waits_its_turn() -> None:
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        client = await connect()
+        client.send_produce(1)
+        client.send_produce(2)
+        client.send_heartbeat(3)
+        client.send_produce(4)
+        await until(lambda: len(served.produce) == 2)
+        assert served.asked == ["produce 1", "produce 2"]
+        for pending in served.produce:
+            pending.resolve(ProduceResponse())
+        await until(lambda: len(served.heartbeat) == 1)
+        # Behind a request that a task serves, even a produce request waits.
+        assert served.asked[2:] == ["heartbeat 3"]
+        served.heartbeat[0].set_result(HeartbeatResponse())
+        await until(lambda: len(served.produce) == 3)
+        served.produce[2].resolve(ProduceResponse())
+        assert [(await client.receive())[0] for _ in range(4)] == [1, 2, 3, 4]
+
+    serve(scenario)
+
+
+def test_an_answer_of_none_sends_nothing_and_keeps_the_order() -> None:
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        client = await connect()
+        client.send_produce(1)
+        client.send_produce(2)
+        await until(lambda: len(served.produce) == 2)
+        served.produce[0].resolve(None)
+        served.produce[1].resolve(ProduceResponse())
+        assert (await client.receive())[0] == 2
+
+    serve(scenario)
+
+
+def test_frames_may_arrive_in_any_pieces() -> None:
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        client = await connect()
+        raw = struct.pack(">ihhih", 10, 18, 0, 7, -1) * 3
+        for byte in raw:
+            client.writer.write(bytes([byte]))
+            await client.writer.drain()
+        assert [(await client.receive())[0] for _ in range(3)] == [7, 7, 7]
+
+    serve(scenario)
+
+
+@pytest.mark.parametrize("size", [2**31 - 1, LIMITS.frame_bytes_max + 1, 0, 7, -5])
+def test_a_length_outside_the_limits_closes_the_connection(size: int) -> None:
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        client = await connect()
+        client.writer.write(struct.pack(">i", size))
+        assert await client.is_closed()
+
+    serve(scenario)
+
+
+def test_a_body_that_does_not_decode_closes_the_connection_and_no_other() -> None:
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        bystander, client = await connect(), await connect()
+        client.send(12, 0, 1, b"\x7f\xff garbage")
+        assert await client.is_closed()
+        bystander.send(18, 0, 9, b"")
+        assert (await bystander.receive())[0] == 9
+
+    serve(scenario)
+
+
+def test_an_unknown_version_of_api_versions_is_answered_in_v0_with_the_range() -> None:
+    """KIP-511: the client learns at once what to ask with."""
+
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        client = await connect()
+        client.send(18, 99, 5, b"what v99 looks like, nobody knows", flexible=True)
+        correlation_id, body = await client.receive()
+        response = decode(ApiVersionsResponse, 0, body)
+        assert correlation_id == 5
+        assert response.error_code == ErrorCode.UNSUPPORTED_VERSION
+        assert [(api.api_key, api.min_version, api.max_version) for api in response.api_keys] == [(18, 0, 3)]
+
+    serve(scenario)
+
+
+def test_an_unknown_version_of_another_api_is_answered_with_its_error() -> None:
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        client = await connect()
+        client.send(12, 9, 6, b"", flexible=True)
+        correlation_id, body = await client.receive()
+        assert correlation_id == 6
+        assert decode(HeartbeatResponse, 4, body[1:]).error_code == ErrorCode.UNSUPPORTED_VERSION
+
+    serve(scenario)
+
+
+def test_an_api_that_is_not_served_closes_the_connection() -> None:
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        client = await connect()
+        client.send(52, 0, 1, b"")
+        assert await client.is_closed()
+
+    serve(scenario)
+
+
+def test_a_fault_of_ours_is_unknown_server_error_and_never_success() -> None:
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        client = await connect()
+        client.send_heartbeat(4, "broken")
+        _, body = await client.receive()
+        assert decode(HeartbeatResponse, 0, body).error_code == ErrorCode.UNKNOWN_SERVER_ERROR
+
+    serve(scenario)
+
+
+def test_a_handler_may_hang_up() -> None:
+    """The only answer to a refused produce with acks=0."""
+
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        client = await connect()
+        client.send_produce(1, acks=0)
+        assert await client.is_closed()
+
+    serve(scenario)
+
+
+def test_connections_above_the_limit_of_an_address_are_refused() -> None:
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        admitted = [await connect() for _ in range(LIMITS.connections_per_ip_max)]
+        for client in admitted:
+            client.send(18, 0, 1, b"")
+            await client.receive()
+        refused = await connect()
+        assert await refused.is_closed()
+        admitted[0].writer.close()
+        await admitted[0].reader.read()
+        again = await connect()
+        again.send(18, 0, 2, b"")
+        assert (await again.receive())[0] == 2
+
+    serve(scenario)
