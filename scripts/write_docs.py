@@ -49,7 +49,6 @@ DIFFERENCES: Mapping[str, tuple[str, str]] = {
     "listeners": ("PLAINTEXT://:9092", "nothing is open to the network until you say so"),
     "node.id": ("none, it must be given", "a single node needs no number of its own"),
     "log.dir": ("/tmp/kafka-logs", "data does not belong in a directory that a reboot empties"),
-    "socket.listen.backlog.size": ("50", "thousands of clients that reconnect at once are not turned away"),
     "group.initial.rebalance.delay.ms": ("3000", "the first consumer of a group starts at once"),
     "offsets.topic.replication.factor": ("3", "one node can hold one replica"),
     "flush": ("page cache (`os` here)", "an acknowledgement is a promise; group commit makes it cheap"),

@@ -1,6 +1,7 @@
 """The commands in one place, and what their failures look like: a sentence on stderr and an exit code.
 
-0 is done, 1 refused or failed, 2 a mistake in how the command was called (or a broker configured), 130 interrupted.
+0 is done, 1 refused or failed, 2 a mistake in how the command was called (or a broker configured), 130
+interrupted.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """A cluster as the tools see it: which broker to ask, and asking again while that can help.
 
-Every call is one question with one answer. What another attempt may mend (a leader that moved, a
-coordinator that is
-loading, a connection that was lost) is attempted again until the time is up; anything else is raised at once.
+Every call is one question with one answer. What another attempt may mend (a leader that moved, a coordinator that
+is loading, a connection that was lost) is attempted again until the time is up; anything else is raised at once.
 """
 
 from __future__ import annotations
@@ -129,8 +128,8 @@ class Client:
         return self.attempt(lambda: self.any().send(request, response_class, at_most=at_most))
 
     def metadata(self, topics: Sequence[str] | None, *, create: bool = False) -> MetadataResponse:
-        """The cluster and the named topics, None for all; with `create` unknown ones are created if that "
-        "is allowed."""
+        """The cluster and the named topics, None for all; with `create` unknown ones are created if that is
+        allowed."""
         wanted = None if topics is None else [MetadataRequestTopic(name=name) for name in topics]
         connection = self.any()
         if wanted is None and connection.version(ApiKey.METADATA) == 0:

@@ -67,8 +67,8 @@ def parse_partitions(items: Sequence[str]) -> dict[str, list[int] | None]:
 
 
 def parse_time_ms(text: str) -> int:
-    """A point in time as milliseconds since the epoch, from `@1700000000000` or ISO 8601; UTC where no "
-    "zone is given."""
+    """A point in time as milliseconds since the epoch, from `@1700000000000` or ISO 8601; UTC where no zone is
+    given."""
     if text.startswith("@") and text[1:].isdigit():
         return int(text[1:])
     try:

@@ -17,8 +17,7 @@ def show_json(value: Any) -> None:
 
 
 def show_rows(rows: Sequence[Row], *, columns: Mapping[str, str], as_json: bool, empty: str = "Nothing.") -> None:
-    """A table with a row each and the columns `{key: heading}`; as JSON a list of objects, every key "
-    "included."""
+    """A table with a row each and the columns `{key: heading}`; as JSON a list of objects, every key included."""
     if as_json:
         show_json(rows)
     elif not rows:

@@ -1,7 +1,7 @@
 """Records to a topic: partitioned as Java's clients do, batched, and sent until the broker has them.
 
-Batches carry the sequence numbers of an idempotent producer where the broker gives out producer ids, so an attempt
-that is made again does not write its records twice.
+Batches carry the sequence numbers of an idempotent producer where the broker gives out producer ids, so an
+attempt that is made again does not write its records twice.
 """
 
 from __future__ import annotations

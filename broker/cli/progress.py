@@ -11,8 +11,8 @@ from contextlib import contextmanager
 def progress(what: str, *, total: int | None) -> Iterator[Callable[[int], None]]:
     """Shows a bar while the block runs; call what it gives with each step's size.
 
-    Nothing is shown where nobody looks (stderr is no terminal), or where somebody types (stdin is one and there is
-    no total).
+    Nothing is shown where nobody looks (stderr is no terminal), or where somebody types (stdin is one and there
+    is no total).
     """
     if not sys.stderr.isatty() or (total is None and sys.stdin.isatty()):
         yield lambda size: None

@@ -1,8 +1,7 @@
 """Changes of settings at run time, decided: what a request asks for, as the keys that change.
 
-A change is a mapping from key to its new text, None where the key goes back to its default. Nothing is
-changed here;
-the cluster's metadata is what remembers it.
+A change is a mapping from key to its new text, None where the key goes back to its default. Nothing is changed
+here; the cluster's metadata is what remembers it.
 """
 
 from __future__ import annotations
@@ -68,8 +67,8 @@ def apply_alterations(
 
 
 def check_topic_changes(existing: Mapping[str, str], changes: Changes) -> Changes:
-    """What is left of `changes` to a topic after checking the outcome; KafkaError(INVALID_CONFIG) if it "
-    "is bad."""
+    """What is left of `changes` to a topic after checking the outcome; KafkaError(INVALID_CONFIG) if it is
+    bad."""
     outcome = validate_topic_configs(_outcome(existing, changes))
     # A key that is accepted and ignored is in neither.
     return {name: text for name, text in changes.items() if text is None or name in outcome}

@@ -2,8 +2,7 @@
 
 `BrokerConfig.from_properties({"num.partitions": "8"})` gives an object with one attribute per setting, named as
 the setting with `_` for `.`. Values come in layers (command line, environment and file make the static one;
-alterations at run time lie above it), and the config remembers which layer each came from, for
-DescribeConfigs.
+alterations at run time lie above it), and the config remembers which layer each came from, for DescribeConfigs.
 """
 
 from __future__ import annotations
@@ -44,16 +43,14 @@ Layers = Mapping[ConfigSource, Mapping[str, str]]
 class BrokerConfig(
     GroupSettings, TopicDefaultSettings, SegmentSettings, RetentionSettings, StorageSettings, NodeSettings
 ):
-    """Settings as attributes. `layers` holds the texts they were made from, `warnings` what to tell the "
-    "operator."""
+    """Settings as attributes. `layers` holds the texts they were made from, `warnings` what to tell the operator."""
 
     layers: Layers
     warnings: tuple[str, ...]
 
     @classmethod
     def from_properties(cls, properties: Mapping[str, str]) -> BrokerConfig:
-        """A config from texts by key; ConfigError with a sentence for what is unknown, bad or not "
-        "supported."""
+        """A config from texts by key; ConfigError with a sentence for what is unknown, bad or not supported."""
         static, foreign = {}, {}
         for key, text in properties.items():
             if key in BROKER_DEFINITIONS:
@@ -65,8 +62,7 @@ class BrokerConfig(
         return _assemble(static, check_foreign(foreign))
 
     def with_dynamic(self, *, default: Mapping[str, str], broker: Mapping[str, str]) -> BrokerConfig:
-        """This config under alterations made at run time: the cluster's default, and this broker's over "
-        "it."""
+        """This config under alterations made at run time: the cluster's default, and this broker's over it."""
         layers = {
             ConfigSource.DYNAMIC_BROKER: broker,
             ConfigSource.DYNAMIC_DEFAULT_BROKER: default,

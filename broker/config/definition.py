@@ -1,8 +1,7 @@
 """One setting as a value: its name, type, default, range and sentence, and how text becomes what it means.
 
-Broker settings are declared as fields of dataclasses (see `log_settings` and its neighbours): the field's
-name
-is the key with `_` for `.`, its annotation is the Python type, and its metadata is the `Definition`. The same
+Broker settings are declared as fields of dataclasses (see `log_settings` and its neighbours): the field's name is
+the key with `_` for `.`, its annotation is the Python type, and its metadata is the `Definition`. The same
 definitions parse configuration, answer DescribeConfigs and write docs/CONFIGURATION.md.
 """
 
@@ -71,9 +70,9 @@ _TYPE_RANGES = {
 class Definition:
     """A setting. `default` is text as it would be configured; None is "not set". Ranges are inclusive.
 
-    `derived_from` lists the keys a missing value is taken from, first to last, with the factor each is
-    multiplied by: `log.retention.ms` comes from `log.retention.minutes` × 60,000 or `.hours` × 3,600,000.
-    `synonym` is, for a topic's setting, the broker's setting that gives its default.
+    `derived_from` lists the keys a missing value is taken from, first to last, with the factor each is multiplied
+    by: `log.retention.ms` comes from `log.retention.minutes` × 60,000 or `.hours` × 3,600,000. `synonym` is, for
+    a topic's setting, the broker's setting that gives its default.
     """
 
     name: str

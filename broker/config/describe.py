@@ -50,8 +50,8 @@ def describe_topic(config: BrokerConfig, overrides: Mapping[str, str]) -> list[D
 
 
 def describe_broker(config: BrokerConfig) -> list[DescribedConfig]:
-    """Every setting of this broker, by name; a value is that of the very key, so `log.retention.ms` may "
-    "be None."""
+    """Every setting of this broker, by name; a value is that of the very key, so `log.retention.ms` may be
+    None."""
     result = []
     for name in sorted(BROKER_DEFINITIONS):
         definition = BROKER_DEFINITIONS[name]

@@ -4,11 +4,9 @@ Three kinds, so that a `server.properties` or a compose file written for Kafka s
 being dropped in silence:
 
 - MEANINGLESS: about a JVM, threads or ZooKeeper. Accepted; one warning line names them all.
-- WITHOUT_EFFECT: numbers that tune a feature not built yet (the replicas of a topic nobody creates).
-Accepted;
+- WITHOUT_EFFECT: numbers that tune a feature not built yet (the replicas of a topic nobody creates). Accepted;
   one warning line.
-- UNSUPPORTED: they ask for behaviour that is not there (encryption, authentication, a cluster). Refused
-unless
+- UNSUPPORTED: they ask for behaviour that is not there (encryption, authentication, a cluster). Refused unless
   set to what the broker does anyway.
 """
 
@@ -29,7 +27,10 @@ MEANINGLESS_PREFIXES = (
 )
 MEANINGLESS = frozenset(
     [
+        "max.request.partition.size.limit",
         "num.io.threads",
+        "queued.max.requests",
+        "socket.listen.backlog.size",
         "num.network.threads",
         "background.threads",
         "num.replica.alter.log.dirs.threads",

@@ -1,8 +1,8 @@
 """Listeners: named sockets, the address each binds to and the address clients are told.
 
 A listener is `NAME://host:port`; its name says which security protocol it speaks (by
-`listener.security.protocol.map`) and pairs it with its advertised address. What is never advertised is an
-address that no client can connect to: 0.0.0.0, ::, or port 0.
+`listener.security.protocol.map`) and pairs it with its advertised address. What is never advertised is an address
+that no client can connect to: 0.0.0.0, ::, or port 0.
 """
 
 from __future__ import annotations

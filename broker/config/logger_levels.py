@@ -1,8 +1,7 @@
 """Log levels as settings: what kafka-configs calls broker loggers, which here are Python's.
 
-The root is named ROOT as in Kafka; other loggers go by their module (`broker.network`). Levels live in
-this process
-alone and are back at their start after it, as in Kafka.
+The root is named ROOT as in Kafka; other loggers go by their module (`broker.network`). Levels live in this
+process alone and are back at their start after it, as in Kafka.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from broker.config.definition import INT_MAX, UpdateMode, boolean, integer, listing, long, string
+from broker.config.definition import INT_MAX, boolean, integer, listing, long, string
 from broker.config.listeners import Listener
 
 
@@ -55,12 +55,6 @@ class NodeSettings:
         unit="bytes",
         minimum=1,
     )
-    socket_listen_backlog_size: int = integer(
-        1024,
-        "How many connections may wait to be accepted. Kafka's default is 50.",
-        unit="connections",
-        minimum=1,
-    )
     connections_max_idle_ms: int = long(
         600000, "A connection without a request for so long is closed; -1 for never.", unit="ms", minimum=-1
     )
@@ -69,26 +63,12 @@ class NodeSettings:
         "How many connections the broker holds; those beyond are closed at once.",
         unit="connections",
         minimum=0,
-        update=UpdateMode.CLUSTER_WIDE,
     )
     max_connections_per_ip: int = integer(
         INT_MAX,
         "How many connections one address may hold; those beyond are closed at once.",
         unit="connections",
         minimum=0,
-        update=UpdateMode.CLUSTER_WIDE,
-    )
-    queued_max_requests: int = integer(
-        500,
-        "How many requests may wait for an answer before the broker stops reading from connections.",
-        unit="requests",
-        minimum=1,
-    )
-    max_request_partition_size_limit: int = integer(
-        2000,
-        "How many partitions one DescribeTopicPartitions answer may hold; the rest comes by its cursor.",
-        unit="partitions",
-        minimum=1,
     )
     max_incremental_fetch_session_cache_slots: int = integer(
         1000, "How many incremental fetch sessions are kept.", unit="sessions", minimum=0

@@ -30,8 +30,7 @@ def parse_properties(text: str, *, origin: str = "properties") -> dict[str, str]
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines with their continuations joined, without comments and empty ones; numbered by their first "
-    "line."""
+    """Lines with their continuations joined, without comments and empty ones; numbered by their first line."""
     parts: list[str] = []
     started = 0
     for number, raw in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):

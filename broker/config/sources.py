@@ -1,7 +1,6 @@
 """Where settings come from: a file, the environment, the command line; the later the stronger.
 
-The environment follows the convention of Kafka's container images: `KAFKA_` and the key in capitals, with
-`_` for
+The environment follows the convention of Kafka's container images: `KAFKA_` and the key in capitals, with `_` for
 `.`, `__` for `_` and `___` for `-`.
 """
 

@@ -1,7 +1,6 @@
 """The settings of a topic: which there are, what they may be, and what is in force.
 
-Almost every one has a synonym among the broker's settings, from which it takes its default; a topic's own
-value
+Almost every one has a synonym among the broker's settings, from which it takes its default; a topic's own value
 overrides that. What a topic may be given is checked here, before it reaches the cluster's metadata.
 """
 

@@ -1,12 +1,10 @@
 """AlterConfigs (API key 33), versions 0–2: replace all settings of topics and brokers. v2 is flexible.
 
-Whatever the request does not name goes back to its default; clients since 2.3 use IncrementalAlterConfigs
-instead
+Whatever the request does not name goes back to its default; clients since 2.3 use IncrementalAlterConfigs instead
 (KIP-339). Each resource is taken or refused on its own.
 
 Not implemented:
-- settings of groups and of client metrics subscriptions: there are none yet, so those types are
-INVALID_REQUEST.
+- settings of groups and of client metrics subscriptions: there are none yet, so those types are INVALID_REQUEST.
 """
 
 from __future__ import annotations
@@ -44,8 +42,7 @@ async def handle(services: Services, context: RequestContext, request: AlterConf
 
 
 def _changes(services: Services, resource: AlterConfigsResource) -> Changes:
-    """What must change for the resource to have exactly the settings asked for; KafkaError if that may "
-    "not be."""
+    """What must change for the resource to have exactly the settings asked for; KafkaError if that may not be."""
     kind, name = resource.resource_type, resource.resource_name
     if kind == ResourceType.BROKER_LOGGER:
         raise KafkaError(ErrorCode.INVALID_REQUEST, "log levels are altered by IncrementalAlterConfigs alone")

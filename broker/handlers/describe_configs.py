@@ -1,11 +1,10 @@
 """DescribeConfigs (API key 32), versions 0–4: the settings of topics and brokers, and where each value is from.
 
-v1 adds sources and synonyms (KIP-226), v3 types and documentation (KIP-569), v4 is flexible. A sensitive
-value is null.
+v1 adds sources and synonyms (KIP-226), v3 types and documentation (KIP-569), v4 is flexible. A sensitive value is
+null.
 
 Not implemented:
-- settings of groups and of client metrics subscriptions: there are none yet, so those types are
-INVALID_REQUEST.
+- settings of groups and of client metrics subscriptions: there are none yet, so those types are INVALID_REQUEST.
 """
 
 from __future__ import annotations

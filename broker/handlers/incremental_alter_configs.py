@@ -3,8 +3,7 @@
 KIP-339; v1 is flexible. Each resource is taken or refused on its own. Broker loggers are Python's loggers.
 
 Not implemented:
-- settings of groups and of client metrics subscriptions: there are none yet, so those types are
-INVALID_REQUEST.
+- settings of groups and of client metrics subscriptions: there are none yet, so those types are INVALID_REQUEST.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """ListConfigResources (API key 74), versions 0–1: the resources that have settings.
 
-v0 was ListClientMetricsResources and lists those alone; v1 lists any type (KIP-1142): no types asked for
-means all.
+v0 was ListClientMetricsResources and lists those alone; v1 lists any type (KIP-1142): no types asked for means
+all.
 
 Not implemented:
 - client metrics subscriptions and settings of groups: there are none yet, so none is listed.
