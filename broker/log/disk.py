@@ -161,6 +161,10 @@ class Disk:
         except OSError as error:
             raise storage_error(error, "rename", source) from error
 
+    def rename_if_there(self, source: str, target: str) -> None:
+        if self.exists(source):
+            self.rename(source, target)
+
     def sync(self, path: str) -> bool:
         """Make the contents of `path` durable. False if it is gone: then nobody needs them."""
         try:

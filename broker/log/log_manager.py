@@ -39,6 +39,7 @@ from broker.log.partition_directory import (
 from broker.log.partition_log import PartitionLog
 from broker.log.recovery import LogIdentity, create_log, open_log
 from broker.log.replay import LogReplay
+from broker.log.retention import DELETED_SUFFIX
 from broker.log.truncation import CheckpointWork, begin_checkpoint
 from wal import CorruptionError, Entry, Filesystem, StorageError
 
@@ -70,6 +71,7 @@ class LogManager:
         self._replays: dict[LogKey, LogReplay] = {}
         self._dirty: dict[PartitionLog, None] = {}
         self._discarded: list[tuple[int, str]] = []  # (due ms, path)
+        self._to_discard: list[tuple[int, str]] = []  # (delay ms, path), by checkpoints; due from when it is seen
         # Guards the three checkpoint files and what they say: a truncation lowers a point while a worker writes them.
         self._lock = threading.Lock()
         self._recovery_points: dict[TopicPartition, int] = {}
@@ -140,7 +142,9 @@ class LogManager:
             log.created_files = [f"{directory}/{METADATA_FILE}"]
             log.mark_dirty()
         self._adopt(log)
-        self._replays[(topic_id, partition)] = LogReplay(log, verified, log.recovery_point, self._recovery_points.get(key))
+        self._replays[(topic_id, partition)] = LogReplay(
+            log, verified, log.recovery_point, self._recovery_points.get(key)
+        )
 
     def _read_topic_id(self, directory: str) -> bytes | None:
         """None for a directory whose creation a crash interrupted before anything was promised; it is removed."""
@@ -159,7 +163,6 @@ class LogManager:
     def _adopt(self, log: PartitionLog) -> None:
         log.on_dirty = self._mark_dirty
         log.on_recovery_point_lowered = self._recovery_point_lowered
-        log.on_discarded = self._discard
         self.logs[(log.topic_id, log.partition)] = log
         if log.dirty.marked:
             self._mark_dirty(log)
@@ -200,7 +203,9 @@ class LogManager:
                 self._take_offline(replay.log, f"the journal and the segments do not join: {replay.hole}")
                 continue
             if replay.correction is not None:
-                logger.warning("%s: cut at offset %s by a truncation the journal did not see", replay.log, replay.cut_at)
+                logger.warning(
+                    "%s: cut at offset %s by a truncation the journal did not see", replay.log, replay.cut_at
+                )
                 self.corrections.append((TRUNCATE, replay.correction))
             if replay.has_uncovered:
                 uncovered.append(replay.log)
@@ -289,11 +294,11 @@ class LogManager:
         for offsets in (self._recovery_points, self._log_starts, self._empty_until):
             offsets.pop((topic, partition), None)
 
-    def _discard(self, paths: list[str], due_ms: int) -> None:
-        self._discarded += [(due_ms, path) for path in paths]
-
     def take_deleted(self, now_ms: int) -> list[str]:
         """Paths whose delay is over, for `remove_paths` on a worker thread."""
+        with self._lock:
+            waiting, self._to_discard = self._to_discard, []
+        self._discarded += [(now_ms + delay_ms, path) for delay_ms, path in waiting]
         due = [path for due_ms, path in self._discarded if due_ms <= now_ms]
         self._discarded = [entry for entry in self._discarded if entry[0] > now_ms]
         return due
@@ -404,6 +409,11 @@ class Checkpoint:
                 else:
                     manager._empty_until.pop(key, None)
             manager._write_checkpoints(disk)
+            for work in self._work:
+                delay_ms = work.log.config.file_delete_delay_ms
+                for path in work.discarded:
+                    disk.rename_if_there(path, path + DELETED_SUFFIX)
+                    manager._to_discard.append((delay_ms, path + DELETED_SUFFIX))
 
 
 def remove_paths(filesystem: Filesystem, paths: list[str]) -> int:

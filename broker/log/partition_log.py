@@ -84,13 +84,13 @@ class PartitionLog:
         self.failure = ""
         # Of a new log: what must be durable before its first write counts.
         self.created_files: list[str] = []
+        self.discarded: list[str] = []
         self.snapshots = Snapshots(disk, directory)
         self.read_positions: dict[int, tuple[Segment, int]] = {}
         self.dirty = truncation.DirtyFiles()
         # The manager hears of the first change after a checkpoint, and of a truncation below the recovery point.
         self.on_dirty: Callable[[PartitionLog], None] | None = None
         self.on_recovery_point_lowered: Callable[[PartitionLog], None] | None = None
-        self.on_discarded: Callable[[list[str], int], None] | None = None
         self._leader_epochs: LeaderEpochs | None = None
         self._producer_states: ProducerStates | None = None
         self._last_epoch = -2  # of the last append as leader; assigning an epoch again changes nothing

@@ -104,6 +104,10 @@ def open_log(
     names = finish_or_undo_swaps(disk, identity.directory, disk.list(identity.directory))
     bases = _remove_leftovers(disk, identity.directory, names)
     segments = [Segment(disk, identity.directory, base) for base in bases]
+    while len(segments) > 1 and segments[1].base_offset <= log_start_offset:
+        # Retention or DeleteRecords gave it up, and a crash came before its files went.
+        for path in segments.pop(0).paths:
+            disk.remove(path)
     if not segments:
         segments = [Segment(disk, identity.directory, log_start_offset, 0)]
         disk.create(segments[0].log_path)
@@ -164,6 +168,7 @@ def _verify_tail(log: PartitionLog, verified: VerifiedBatches) -> None:
     log.leader_epochs.truncate_from_end(start_offset)
     log.producer_states = log.snapshots.restore(log, start_offset)
     log.mark_dirty()
+    log.dirty.directory = True
     end_offset, whole = _verify_segment(log, log.segments[first], verified, log.segments[first].base_offset)
     for segment in later:
         if not whole or segment.base_offset != end_offset:
@@ -178,6 +183,8 @@ def _verify_tail(log: PartitionLog, verified: VerifiedBatches) -> None:
         log.dirty.segments[segment.base_offset] = segment
         end_offset, whole = _verify_segment(log, segment, verified, segment.base_offset)
     log.log_end_offset = log.written_end_offset = end_offset
+    # A truncation below the start takes the start along; the checkpoint file may not know of it yet.
+    log.log_start_offset = min(log.log_start_offset, end_offset)
     log.leader_epochs.truncate_from_end(end_offset)
     log.recovered()
 

@@ -112,5 +112,9 @@ class LogReplay:
     def _move_start(self, offset: int) -> None:
         if offset <= self.log.log_end_offset:
             truncation.advance_log_start(self.log, offset)
-        elif not self.hole:
+            return
+        if not self.hole:
             self._miss(offset)
+        if self.cut_at is not None:
+            # Cut below its start: all that is left of it was deleted before.
+            truncation.advance_log_start(self.log, self.log.log_end_offset)

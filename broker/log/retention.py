@@ -1,8 +1,9 @@
 """Which segments may go: those too old, those beyond the log's size, those before its start (Kafka's rules).
 
 Only from the oldest on, and only segments wholly below the high watermark: what is not committed is never deleted
-for its age. Where even the active segment is due, a new one is begun first. Files go by renaming them to
-`.deleted`; they are removed `file.delete.delay.ms` later, off the loop's thread.
+for its age. Where even the active segment is due, a new one is begun first. The files stay until a checkpoint has made
+the log's new start durable, or a crash could bring back some of them and leave a hole; then they are renamed to
+`.deleted` and removed `file.delete.delay.ms` later, off the loop's thread.
 """
 
 from __future__ import annotations
@@ -27,9 +28,7 @@ def apply(log: PartitionLog, now_ms: int, high_watermark: int) -> int:
         return 0
     if due == len(log.segments):
         log.roll(now_ms)
-    # The newer segments' names become durable before the older ones go: offsets are never given twice.
-    log.disk.sync_directory(log.directory)
-    _delete(log, log.segments[:due], now_ms)
+    _delete(log, log.segments[:due])
     return due
 
 
@@ -60,22 +59,18 @@ def _age_timestamp(segment: Segment, now_ms: int) -> int:
     return segment.max_timestamp if segment.max_timestamp >= 0 else now_ms
 
 
-def _delete(log: PartitionLog, segments: list[Segment], now_ms: int) -> None:
-    discarded: list[str] = []
+def _delete(log: PartitionLog, segments: list[Segment]) -> None:
+    log.mark_dirty()
     for segment in segments:
         for path in segment.paths:
             if log.disk.exists(path):
-                log.disk.rename(path, path + DELETED_SUFFIX)
-                discarded.append(path + DELETED_SUFFIX)
+                log.disk.forget(path)
+                log.discarded.append(path)
         log.dirty.segments.pop(segment.base_offset, None)
-    logger.info("%s: deleted %d segments up to offset %d", log, len(segments), segments[-1].base_offset)
+    logger.info("%s: deleting %d segments up to offset %d", log, len(segments), segments[-1].base_offset)
     log.segments[:] = log.segments[len(segments) :]
-    log.mark_dirty()
-    log.dirty.directory = True
     log.read_positions.clear()
     first = log.segments[0].base_offset
     log.snapshots.forget_before(first)
     if log.log_start_offset < first:
         log.advance_log_start(first)
-    if log.on_discarded is not None:
-        log.on_discarded(discarded, now_ms + log.config.file_delete_delay_ms)

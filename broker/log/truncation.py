@@ -46,6 +46,8 @@ def truncate_to(log: PartitionLog, offset: int, *, repair: bool = False) -> None
     _drop_segments(log, log.segments[index + 1 :])
     log.dirty.segments[active.base_offset] = active
     active.truncate_to(offset, active.size_bytes if found is None else found[0])
+    # Durable at once: were the old tail to come back under what is appended next, it would be taken for a part of it.
+    log.disk.sync(active.log_path)
     log.log_end_offset = log.written_end_offset = offset
     log.log_start_offset = min(log.log_start_offset, offset)
     _forget_state_from(log, offset)
@@ -62,6 +64,10 @@ def restart_at(log: PartitionLog, offset: int) -> None:
     log.disk.create(segment.log_path)
     log.segments.append(segment)
     _drop_segments(log, old)
+    for path in log.discarded:
+        log.disk.remove(path)
+    log.discarded.clear()
+    log.disk.sync_directory(log.directory)
     log.segments[:] = [segment]
     log.dirty.segments = {offset: segment}
     log.dirty.directory = True
@@ -88,12 +94,14 @@ def _drop_segments(log: PartitionLog, dropped: list[Segment]) -> None:
         log.dirty.segments.pop(segment.base_offset, None)
         for path in segment.paths:
             log.disk.remove(path)
-    log.dirty.directory |= bool(dropped)
+    if dropped:
+        log.disk.sync_directory(log.directory)
 
 
 def _forget_state_from(log: PartitionLog, offset: int) -> None:
     log.leader_epochs.truncate_from_end(offset)
     log.snapshots.truncate_to(offset)
+    log.dirty.directory = True  # a snapshot of the cut history must not come back
     log.producer_states = None
     log.read_positions.clear()
     log.active_changed()
@@ -121,6 +129,7 @@ class CheckpointWork:
     sync_directory: bool
     sync_parent: bool  # the log's own name is new
     epochs: bytes | None
+    discarded: list[str]  # files that retention gave up; they go once the log's new start is durable
 
     def run(self, disk: Disk) -> None:
         """The syncs. `disk` is this thread's own; a file that is gone was dropped, nobody needs it."""
@@ -148,6 +157,7 @@ def begin_checkpoint(log: PartitionLog) -> CheckpointWork:
     assert not log.failure, log.failure
     log.write_pending()
     dirty = log.dirty
+    _ = log.producer_states
     log.snapshots.take(log)
     files = [path for segment in dirty.segments.values() for path in (segment.log_path, *segment.flush_indexes())]
     for segment in dirty.segments.values():
@@ -164,7 +174,9 @@ def begin_checkpoint(log: PartitionLog) -> CheckpointWork:
         dirty.directory or bool(log.created_files),
         bool(log.created_files),
         log.leader_epochs_to_write,
+        log.discarded,
     )
+    log.discarded = []
     if work.epochs is not None:
         log.leader_epochs.dirty = False
     log.dirty = DirtyFiles()
