@@ -18,8 +18,9 @@ The driver owns time, disk and network, and turns this loop, in this order:
 A further `ready()` may be taken while earlier ones are still being persisted, if all steps of one come before
 the same step of the next. A failure in step 2 ends the node: it must restart from what its disk says.
 
-Compaction: take a snapshot of the state machine at an applied index with `node.configuration_at(index)` inside,
-put it in storage, drop entries as far as wanted (keep some for members that lag), call `node.compacted()`.
+Compaction: take a snapshot of the state machine at an applied index with `node.configuration_at(index)` inside
+(None: a newer one is on its way in, do not), put it in storage unless a received one is newer by then, drop
+entries as far as wanted (keep some for members that lag), call `node.compacted()`.
 """
 
 from raft.config import RaftConfig

@@ -94,12 +94,13 @@ class ConfigurationHistory:
     def current_index(self) -> int:
         return self._history[-1][0]
 
-    def at(self, index: int) -> Configuration:
-        """The one in force after the entry at `index`: what a snapshot of that index must contain."""
+    def at(self, index: int) -> Configuration | None:
+        """The one in force after the entry at `index`: what a snapshot of that index must contain. None where
+        a newer snapshot has taken the place of that part of the log."""
         for since, configuration in reversed(self._history):
             if since <= index:
                 return configuration
-        raise AssertionError(f"the configuration at {index} was forgotten")
+        return None
 
     def restore(self, snapshot: SnapshotMetadata) -> None:
         self._history = [(snapshot.index, snapshot.configuration)]

@@ -301,8 +301,9 @@ class RaftNode:
 
     # --- what is known ---------------------------------------------------------------------------------
 
-    def configuration_at(self, index: int) -> Configuration:
-        """What a snapshot of `index` must contain; `index` is applied and not below the newest snapshot."""
+    def configuration_at(self, index: int) -> Configuration | None:
+        """What a snapshot of `index`, which is applied, must contain. None: do not take it, a newer snapshot
+        is on its way in."""
         return self._state.configurations.at(index)
 
     def compacted(self) -> None:

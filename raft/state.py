@@ -19,6 +19,7 @@ from raft.messages import (
     NO_DIRECTORY,
     NO_NODE,
     AppendResponse,
+    Configuration,
     Entry,
     Message,
     SnapshotChunk,
@@ -150,7 +151,10 @@ class RaftState:
 
     def is_voter(self) -> bool:
         """Whether this node, on this disk, is a voter of the configuration in force."""
-        directory_id = self.configurations.current.voters.get(self.id)
+        return self._is_voter_of(self.configurations.current)
+
+    def _is_voter_of(self, configuration: Configuration) -> bool:
+        directory_id = configuration.voters.get(self.id)
         return directory_id is not None and directory_id in (NO_DIRECTORY, self.config.directory_id)
 
     def may_campaign(self) -> bool:
@@ -161,8 +165,8 @@ class RaftState:
         configurations = self.configurations
         if configurations.current_index <= self.log.committed:
             return False
-        directory_id = configurations.at(configurations.current_index - 1).voters.get(self.id)
-        return directory_id is not None and directory_id in (NO_DIRECTORY, self.config.directory_id)
+        before = configurations.at(configurations.current_index - 1)
+        return before is not None and self._is_voter_of(before)
 
     def has_committed_in_term(self) -> bool:
         """§5.4.2: only then does a leader know everything that is committed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -11,10 +12,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    try:
+    # Another room's transcripts may have added it already.
+    with contextlib.suppress(ValueError):
         parser.addoption("--rewrite", action="store_true", help="record transcripts anew; then read the diff")
-    except ValueError:
-        pass  # another room's transcripts added it already
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from math import inf
 from random import Random
 
-from raft import Change, ChangeKind, Outcome, RaftNode
-
 from raft_invariants import InvariantBroken, require
 from raft_linearizability import Operation, is_linearizable
 from raft_simulator import Cluster, Faults
+
+from raft import Change, ChangeKind, Outcome, RaftNode
 
 DURATION_MS = 2_000
 CLIENTS = 3
@@ -44,10 +44,16 @@ class Scenario:
             node_class=node_class,
             heartbeat_ticks=2,
             inflight_messages_max=random.choice([1, 4, 64]),
-            append_bytes_max=random.choice([20, 1 << 20]),
+            append_bytes_max=random.choice([1, 20, 1 << 20]),
             snapshot_chunk_bytes=random.choice([16, 64, 1 << 20]),
             committed_bytes_per_ready=random.choice([30, 1 << 20]),
         )
+        self.calm_ms = random.choice([15, 40, 70, 120])
+        # Every third seed is about logs that diverge: leaders deposed in the middle of their work, again and
+        # again, each heard by at most one other.
+        self.is_diverging = seed % 3 == 2
+        if self.is_diverging:
+            self.calm_ms = 25
         self.histories: dict[str, list[Operation]] = {name: [] for name in NAMES}
         self.writes = 0
         self.unanswered: dict[str, tuple[str, float]] = {}
@@ -82,10 +88,9 @@ class Scenario:
         if self.clients_stopped:
             return
         cluster, random = self.cluster, self.random
-        node_id = random.choice(list(cluster.nodes))
-        leader = cluster.leader()
-        if leader is not None and random.random() < 0.8:
-            node_id = leader
+        # Deposed leaders that do not know it yet are asked as often as the real one.
+        leaders = [node_id for node_id, raft in cluster.running().items() if raft.is_leader]
+        node_id = random.choice(leaders if leaders and random.random() < 0.8 else list(cluster.nodes))
         name = random.choice(NAMES)
         done = self._write(client, node_id, name) if random.random() < 0.6 else self._read(client, node_id, name)
         if not done:
@@ -138,10 +143,13 @@ class Scenario:
             (lambda node_id: self._ask(node_id, lambda raft: raft.campaign()), 1),
             (self._unreachable, 1),
             (self._crash_all, 1),
+            (self._lose_leader, 3),
         ]
+        if self.is_diverging:
+            faults = [(self._lose_leader, 6), (self._crash, 1), (lambda node_id: self.cluster.heal(), 1)]
         action = self.random.choices([each for each, _ in faults], [weight for _, weight in faults])[0]
         action(self._victim())
-        self.cluster.at(self.random.expovariate(1 / 70), self._fault)
+        self.cluster.at(self.random.expovariate(1 / self.calm_ms), self._fault)
 
     def _victim(self) -> int:
         leader = self.cluster.leader()
@@ -159,6 +167,15 @@ class Scenario:
     def _crash_all(self, _: int) -> None:
         for node_id in self.cluster.nodes:
             self._crash(node_id)
+
+    def _lose_leader(self, node_id: int) -> None:
+        """Its connections break and it does not know; a few may still hear it."""
+        cluster = self.cluster
+        cluster.isolate(node_id, *self.random.sample(list(cluster.nodes), self.random.choice([0, 0, 1])))
+        for other in cluster.nodes:
+            if other != node_id:
+                self._ask(other, lambda raft: raft.forget_leader())
+        cluster.at(self.random.uniform(20, 300), cluster.heal)
 
     def _pause(self, node_id: int) -> None:
         self.cluster.pause(node_id)

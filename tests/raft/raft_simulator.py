@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from random import Random
 
+from raft_disk import Disk, Operation
+from raft_invariants import Observer, require
+
 from raft import (
     Configuration,
     EntryKind,
@@ -25,9 +28,6 @@ from raft import (
     encode_message,
 )
 from raft.messages import Entry, Message
-
-from raft_disk import Disk, Operation
-from raft_invariants import Observer, require
 
 TICK_MS = 10
 
@@ -325,6 +325,8 @@ class Cluster:
         if not every or node.raft is None or applied - node.disk.current.snapshot().index < every:
             return
         configuration = node.raft.configuration_at(applied)
+        if configuration is None:
+            return
         node.disk.take_snapshot(applied, configuration, node.machine.content(), self.faults.snapshot_keep)
         node.raft.compacted()
 
