@@ -1,4 +1,4 @@
-"""An asyncio loop that never waits: `settle` runs what is runnable now, `advance` moves its clock from timer to timer."""
+"""An asyncio loop that never waits: `settle` runs what is runnable now, `advance` moves its clock to each timer."""
 
 from __future__ import annotations
 
