@@ -97,3 +97,10 @@ class ApiKey(IntEnum):
     DELETE_SHARE_GROUP_OFFSETS = 92
     STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE = 93
     UNREGISTER_CONTROLLER = 94
+
+
+class PrivateApiKey(IntEnum):
+    """APIs of our own between the nodes of a cluster. Never advertised; far above any number of Kafka's."""
+
+    RAFT_MESSAGES = 10000
+    JOIN_QUORUM = 10001

@@ -21,7 +21,7 @@ from protocol.errors import ProtocolError
 from protocol.primitives import ZERO_UUID
 
 if TYPE_CHECKING:
-    from protocol.api_keys import ApiKey
+    from protocol.api_keys import ApiKey, PrivateApiKey
     from protocol.fields import Field
 
 T = TypeVar("T")
@@ -151,7 +151,7 @@ class Schema:
         self,
         cls: type[Struct],
         declarations: dict[str, object],
-        api: ApiKey | None,
+        api: ApiKey | PrivateApiKey | None,
         versions: tuple[int, int],
         flexible_since: int,
         latest_unstable: int | None,
@@ -222,7 +222,7 @@ class StructType(type):
         bases: tuple[type, ...],
         namespace: dict[str, Any],
         *,
-        api: ApiKey | None = None,
+        api: ApiKey | PrivateApiKey | None = None,
         versions: tuple[int, int] = (0, NEVER),
         flexible_since: int = NEVER,
         latest_unstable: int | None = None,

@@ -69,13 +69,13 @@ class Connection:
     def send(self, request: Request, response_class: type[R], *, at_most: int | None = None) -> R:
         """Send a request and wait for its answer; Unreachable if the connection does not live that long."""
         api = request.__schema__.api
-        assert api is not None, request
+        assert isinstance(api, ApiKey), request
         return self._exchange(request, response_class, self.version(api, at_most=at_most))
 
     def send_without_answer(self, request: Request, *, at_most: int | None = None) -> None:
         """For a produce request with acks=0, which no broker answers."""
         api = request.__schema__.api
-        assert api is not None, request
+        assert isinstance(api, ApiKey), request
         self._write(request, api, self.version(api, at_most=at_most))
 
     def close(self) -> None:
@@ -94,7 +94,7 @@ class Connection:
 
     def _exchange(self, request: Request, response_class: type[R], version: int) -> R:
         api = request.__schema__.api
-        assert api is not None, request
+        assert isinstance(api, ApiKey), request
         self._write(request, api, version)
         body = memoryview(self._read_frame())
         correlation_id, position = decode_response_header(body, api, version)

@@ -4,8 +4,10 @@ from broker.network.connection import Connection
 from broker.network.dispatch import Api, BeginQuickly, Dispatcher
 from broker.network.exchange import Encoder, Exchange
 from broker.network.listener import Listener, ListenerLimits
+from broker.network.peer import Address, PeerConnection, PeerUnreachable
 
 __all__ = [
+    "Address",
     "Api",
     "BeginQuickly",
     "Connection",
@@ -14,4 +16,6 @@ __all__ = [
     "Exchange",
     "Listener",
     "ListenerLimits",
+    "PeerConnection",
+    "PeerUnreachable",
 ]

@@ -160,7 +160,7 @@ def _messages_of(kind: type[Message]) -> dict[ApiKey, type[Message]]:
     for module in _API_MODULES:
         for declared in vars(module).values():
             if isinstance(declared, type) and issubclass(declared, kind) and declared is not kind:
-                assert declared.__schema__.api is not None, f"{declared.__name__} names no API"
+                assert isinstance(declared.__schema__.api, ApiKey), f"{declared.__name__} names no API of Kafka's"
                 found[declared.__schema__.api] = declared
     return dict(sorted(found.items()))
 

@@ -1,0 +1,52 @@
+"""What the nodes of one cluster say to each other besides Kafka's own messages; versioned, and never advertised.
+
+RaftMessages (10000): messages of `raft`, in order, as `raft.encode_message` writes them. One-way: the answers of Raft
+    are RaftMessages of the other side, and the response only says whether the request was for this cluster.
+JoinQuorum (10001): a node that is not a voter asks to be sent the metadata log; answered by the active controller.
+
+Every node says where it can be reached: one that joins knows nobody's address but those it was configured with.
+"""
+
+from __future__ import annotations
+
+from protocol.api_keys import PrivateApiKey
+from protocol.schema import (
+    Array,
+    Bytes,
+    Int16,
+    Int32,
+    NullableString,
+    Request,
+    Response,
+    String,
+    Uint16,
+    Uuid,
+    field,
+)
+
+
+class RaftMessagesRequest(Request, api=PrivateApiKey.RAFT_MESSAGES, versions=(0, 0)):
+    # Null while the sender does not know it: a node of a new cluster before its first election.
+    cluster_id: NullableString = None
+    sender_id: Int32 = -1
+    sender_host: String = ""
+    sender_port: Uint16 = 0
+    messages: Array[Bytes] = field()
+
+
+class RaftMessagesResponse(Response, api=PrivateApiKey.RAFT_MESSAGES, versions=(0, 0)):
+    error_code: Int16 = 0
+
+
+class JoinQuorumRequest(Request, api=PrivateApiKey.JOIN_QUORUM, versions=(0, 0)):
+    cluster_id: NullableString = None
+    node_id: Int32 = -1
+    directory_id: Uuid = field()
+    host: String = ""
+    port: Uint16 = 0
+
+
+class JoinQuorumResponse(Response, api=PrivateApiKey.JOIN_QUORUM, versions=(0, 0)):
+    error_code: Int16 = 0
+    error_message: NullableString = None
+    cluster_id: String = ""
