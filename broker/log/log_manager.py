@@ -318,7 +318,10 @@ class LogManager:
     # --- checkpoints -----------------------------------------------------------------------------------------------
 
     def begin_checkpoint(self, sequence: int) -> Checkpoint:
-        """Take out what must be synced so that journal entries below `sequence` are no longer needed. Loop's thread."""
+        """Take out what must be synced so that journal entries below `sequence` are no longer needed. Loop's thread.
+
+        `run` may begin once the journal is durable up to everything enqueued by now: a recovery point must not be
+        ahead of the journal, or a replay would take records of one history for those of another."""
         if self._sync_failure:
             raise StorageError(self._sync_failure)
         logs = [log for log in self._dirty if not log.failure]

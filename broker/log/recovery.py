@@ -203,6 +203,8 @@ def _verify_segment(
         if header.base_offset < next_offset and at > start:
             break
         if header.next_offset > recovery_point:
+            if 0 <= header.partition_leader_epoch < log.leader_epochs.latest:
+                break  # left from before a truncation: epochs never go back
             if not forgotten:
                 segment.forget_from(header.base_offset, at)
                 forgotten = True
@@ -225,6 +227,8 @@ def _verify_segment(
             "%s: cut %d bytes behind offset %d that a crash left half-written", log, file_size - position, next_offset
         )
         log.disk.truncate(segment.log_path, position)
+        # Durable now: what was cut must not come back behind what is appended next.
+        log.disk.sync(segment.log_path)
     return max(next_offset, segment.base_offset), position == file_size
 
 
