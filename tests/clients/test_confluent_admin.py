@@ -171,7 +171,7 @@ def test_topic_configs_are_described_with_their_source(admin: AdminClient, broke
     assert configs["retention.ms"].value == "604800000"
     assert configs["retention.ms"].is_default
     assert configs["retention.ms"].source == ConfigSource.DEFAULT_CONFIG.value
-    assert "log.cleanup.policy" in {synonym for synonym in configs["cleanup.policy"].synonyms}
+    assert "log.cleanup.policy" in set(configs["cleanup.policy"].synonyms)
 
 
 def test_topic_configs_are_altered_incrementally(admin: AdminClient, broker: BrokerProcess, topic: str) -> None:
