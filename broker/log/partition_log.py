@@ -269,7 +269,12 @@ class PartitionLog:
         if self._abandoned is not None:
             error, self._abandoned = self._abandoned, None
             raise error
-        self.write_pending()
+        try:
+            self.write_pending()
+        except StorageError:
+            # Told here and now; the next append may find room again.
+            self._abandoned = None
+            raise
         written, self._written = self._written, []
         self._journalled_end_offset = self.written_end_offset
         return written
