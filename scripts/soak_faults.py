@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import logging
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -45,21 +46,12 @@ def main() -> None:
                 chance=random.Random(seed),
                 padding_bytes=20_000 if arguments.busy_disk else 60,
             )
-        remove(directory)
+        shutil.rmtree(directory)
         seed += 1
         kills, acknowledged = kills + outcome.kills, acknowledged + outcome.acknowledged
         commits += outcome.commits
         seconds = time.monotonic() - started
         print(f"{kills} kills, {acknowledged} records and {commits} offset commits kept, {seconds:.0f} s", flush=True)
-
-
-def remove(directory: Path) -> None:
-    for path in sorted(directory.rglob("*"), reverse=True):
-        if path.is_dir():
-            path.rmdir()
-        else:
-            path.unlink()
-    directory.rmdir()
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -111,6 +111,7 @@ class ConfluentLoad(Load):
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap,
+                "log_level": 0,
                 "acks": acks,
                 "enable.idempotence": account.idempotent,
                 # Without numbers, a retry behind a younger request would change the order.

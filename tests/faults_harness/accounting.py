@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from faults_harness.accounted_load import Account
 from harness.confluent import read_partition
+
+from faults_harness.accounted_load import Account
 
 
 @dataclass(slots=True)

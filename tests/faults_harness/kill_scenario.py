@@ -7,11 +7,12 @@ import time
 import uuid
 from dataclasses import dataclass
 
+from harness.broker_process import BrokerProcess
+from harness.confluent import create_topic
+
 from faults_harness.accounted_load import Account, AiokafkaLoad, ConfluentLoad, KafkaPythonLoad, Load
 from faults_harness.accounting import check
 from faults_harness.offset_commits import OffsetCommits
-from harness.broker_process import BrokerProcess
-from harness.confluent import create_topic
 
 PARTITIONS = 4
 # How long every producer may take to get something acknowledged after a restart; reached only by a failing run.

@@ -20,6 +20,7 @@ class OffsetCommits:
         self._consumer = Consumer(
             {
                 "bootstrap.servers": bootstrap,
+                "log_level": 0,
                 "group.id": group,
                 "enable.auto.commit": False,
                 "reconnect.backoff.max.ms": 200,
