@@ -46,6 +46,7 @@ class Housekeeping:
         self._filesystem = filesystem
         self._checkpoint_due_ms = 0
         self._journal_bytes_kept = 0
+        self._checkpoint_failure = ""
 
     def start(self, background: BackgroundTasks) -> None:
         config = self._config()
@@ -66,6 +67,17 @@ class Housekeeping:
         if in_time and grown_bytes < JOURNAL_BYTES_PER_CHECKPOINT:
             return
         self._schedule_checkpoint()
+        try:
+            await self._checkpoint()
+        except StorageError as error:
+            # Nothing is lost: the journal keeps what it has until a checkpoint succeeds. Told once, not every second.
+            if str(error) != self._checkpoint_failure:
+                logger.error("no checkpoint could be made, so the journal grows until one can: %s", error)
+            self._checkpoint_failure = str(error)
+        else:
+            self._checkpoint_failure = ""
+
+    async def _checkpoint(self) -> None:
         # Every entry below the next sequence has its records in a segment already: writing out comes before enqueueing.
         checkpoint = self._logs.begin_checkpoint(self._journal.next_sequence)
         await asyncio.to_thread(checkpoint.run)

@@ -49,7 +49,7 @@ def decoder(cls: type[M], version: int) -> Decoder[M]:
     compiled = _DECODERS.get((cls, version))
     if compiled is None:
         compiled = _DECODERS[cls, version] = _compile_decoder(cls, version)
-    return cast(Decoder[M], compiled)
+    return cast("Decoder[M]", compiled)
 
 
 def decode(cls: type[M], version: int, data: bytes | bytearray | memoryview) -> M:

@@ -26,7 +26,7 @@ def encoder(cls: type[M], version: int) -> Encoder[M]:
     compiled = _ENCODERS.get((cls, version))
     if compiled is None:
         compiled = _ENCODERS[cls, version] = _compile_encoder(cls, version)
-    return cast(Encoder[M], compiled)
+    return cast("Encoder[M]", compiled)
 
 
 def encode(message: Message, version: int) -> bytes:

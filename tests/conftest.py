@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,14 @@ StartBroker = Callable[..., BrokerProcess]
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
-    """One running broker for all tests of a module; each test uses topics of its own."""
+    """One running broker for all tests of a module; each test uses topics of its own.
+
+    PEER_BOOTSTRAP=host:port names a running Apache Kafka to use instead, to see what it does where a test fails.
+    """
+    peer_bootstrap = os.environ.get("PEER_BOOTSTRAP")
+    if peer_bootstrap:
+        yield BrokerProcess(Path(), port=int(peer_bootstrap.rpartition(":")[2]))
+        return
     with BrokerProcess(tmp_path_factory.mktemp("broker")) as running:
         yield running
 
@@ -22,6 +30,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
 @pytest.fixture
 def start_broker(tmp_path: Path) -> Iterator[StartBroker]:
     """Start brokers that a test may configure and kill; all are gone after it."""
+    if os.environ.get("PEER_BOOTSTRAP"):
+        pytest.skip("needs a broker with settings of its own, and PEER_BOOTSTRAP names one that runs")
     started: list[BrokerProcess] = []
 
     def start(settings: dict[str, str] | None = None, *, name: str = "broker") -> BrokerProcess:

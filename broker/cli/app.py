@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from importlib import metadata
 from typing import Annotated
 
 import typer
 
+from broker.bench.cli import bench
 from broker.cli import cluster, configs, groups, log_dump, topics
 from broker.cli.connection import ClientError
 from broker.cli.consume import consume_topic
@@ -41,6 +41,8 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from importlib import metadata  # a tenth of a broker's start, for one line
+
         print(f"millstream {metadata.version('millstream')}")
         raise typer.Exit
 
@@ -63,6 +65,7 @@ app.command("consume")(consume_topic)
 app.command()(offsets)
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(log_dump.app, name="log")
+app.command()(bench)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -56,7 +56,10 @@ def replay_batches(chunk: bytes, offset: int, replay: ReplayBytes) -> tuple[int,
     for position, header in iterate_batches(chunk):
         next_offset = header.next_offset
         if header.is_control:
-            # KIP-98 markers end transactions; no record here belongs to one (see groups/records.py).
+            continue
+        if header.is_transactional:
+            # Nothing here writes them yet. Without knowing how their transaction ended they must not count.
+            logger.error("ignoring the transactional records at offset %d", header.base_offset)
             continue
         for record in read_records(chunk, position, header, decompressed_bytes_max=DECOMPRESSED_BYTES_MAX):
             if record.offset < offset:

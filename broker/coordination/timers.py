@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections import deque
 from collections.abc import Callable
 
 from broker.clock import Clock
@@ -75,7 +76,25 @@ class Timers:
     def _fire(self) -> None:
         self._armed = None
         now = self._clock.monotonic_ms()
-        due: list[TimerKey] = []
+        due = self._take_due(now)
+        try:
+            while due:
+                key = due.popleft()
+                # An earlier one of this round may have cancelled or moved it.
+                if self._deadlines.get(key, now + 1) <= now:
+                    del self._deadlines[key]
+                    self._on_expired(key)
+        finally:
+            # One that fails must not take the others' deadlines with it.
+            for key in due:
+                if key in self._deadlines and key not in self._entries:
+                    self._push(key, self._deadlines[key])
+            # What was set meanwhile armed itself, and may lie behind what was there before.
+            if self._heap and (self._armed is None or self._heap[0][0] < self._armed_for):
+                self._arm(self._heap[0][0])
+
+    def _take_due(self, now: int) -> deque[TimerKey]:
+        due: deque[TimerKey] = deque()
         while self._heap and self._heap[0][0] <= now:
             entry, key = heapq.heappop(self._heap)
             if self._entries.get(key) != entry:
@@ -88,11 +107,4 @@ class Timers:
                 self._push(key, deadline)
             else:
                 due.append(key)
-        for key in due:
-            # An earlier one of this round may have cancelled or moved it.
-            if self._deadlines.get(key, now + 1) <= now:
-                del self._deadlines[key]
-                self._on_expired(key)
-        # What was set meanwhile armed itself, and may lie behind what was there before.
-        if self._heap and (self._armed is None or self._heap[0][0] < self._armed_for):
-            self._arm(self._heap[0][0])
+        return due

@@ -16,6 +16,7 @@ from broker.groups.rebalance import (
     NEW_MEMBER_JOIN_TIMEOUT_MS,
     GroupDecision,
     expect_heartbeat,
+    forget_member,
     generation_as_joined,
     heartbeat_timer,
     maybe_complete_join,
@@ -59,11 +60,8 @@ class Join:
 def join(group: Group, asked: Join, decision: GroupDecision) -> None:
     request = asked.request
     member_id = request.member_id
-    if not _has_room_for(group, member_id, asked.group_max_size):
-        if member_id in group.pending_members:
-            group.remove(member_id)
-            decision.cancel(heartbeat_timer(group, member_id))
-        _refuse(asked, decision, ErrorCode.GROUP_MAX_SIZE_REACHED, member_id="")
+    if not _has_room_for(group, asked):
+        _turn_away(group, asked, decision)
     elif not group.supports(request.protocol_type, [protocol.name for protocol in request.protocols]):
         _refuse(asked, decision, ErrorCode.INCONSISTENT_GROUP_PROTOCOL, member_id=member_id)
     elif not member_id:
@@ -78,13 +76,25 @@ def _refuse(asked: Join, decision: GroupDecision, code: ErrorCode, *, member_id:
     decision.reply(asked.reply, JoinGroupResponse(error_code=code, member_id=member_id))
 
 
-def _has_room_for(group: Group, member_id: str, group_max_size: int) -> bool:
+def _has_room_for(group: Group, asked: Join) -> bool:
+    member_id = asked.request.member_id
     if group.state is GroupState.EMPTY:
+        return True
+    if not member_id and asked.request.group_instance_id in group.static_members:
+        # It takes its own place again. Kafka refuses that in a full group, and so never lets the instance restart.
         return True
     if group.state is GroupState.PREPARING_REBALANCE:
         # Those who joined count, not the members: a group above the limit (it was lowered) shrinks by its latest.
-        return member_id in group.joining or len(group.joining) < group_max_size
-    return member_id in group.members or len(group.members) < group_max_size
+        return member_id in group.joining or len(group.joining) < asked.group_max_size
+    return member_id in group.members or len(group.members) < asked.group_max_size
+
+
+def _turn_away(group: Group, asked: Join, decision: GroupDecision) -> None:
+    member_id = asked.request.member_id
+    _refuse(asked, decision, ErrorCode.GROUP_MAX_SIZE_REACHED, member_id="")
+    if member_id in group.members or member_id in group.pending_members:
+        forget_member(group, member_id, decision, ErrorCode.GROUP_MAX_SIZE_REACHED)
+        maybe_complete_join(group, decision)
 
 
 # --- new members -----------------------------------------------------------------------------------------------

@@ -19,8 +19,9 @@ logger = logging.getLogger(__name__)
 
 # Kafka's NewMemberJoinTimeoutMs: a member that does not know its id yet cannot heartbeat while its join is parked.
 NEW_MEMBER_JOIN_TIMEOUT_MS = 5 * 60 * 1000
-# How soon the record of an empty generation is tried again after the log refused it.
-EMPTY_GENERATION_RETRY_MS = 1000
+# How soon, at the earliest, the end of a join phase that could not end is tried again: the log refused the record of
+# an empty generation, or nobody is there but absent static members (whose rebalance timeout may be 0).
+JOIN_RETRY_MS = 1000
 
 GroupDecision = Decision[GroupLogRecord]
 
@@ -131,12 +132,12 @@ def complete_join(group: Group, decision: GroupDecision) -> None:
     else:
         # Only static members are left, none of them here: their session timeouts decide, and until then they keep
         # their place (KIP-345).
-        decision.schedule(join_timer(group), group.rebalance_timeout_ms)
+        decision.schedule(join_timer(group), max(group.rebalance_timeout_ms, JOIN_RETRY_MS))
 
 
 def _begin_empty_generation(group: Group, decision: GroupDecision) -> None:
     def refused(later: GroupDecision, code: ErrorCode) -> None:
-        later.schedule(join_timer(group), EMPTY_GENERATION_RETRY_MS)
+        later.schedule(join_timer(group), JOIN_RETRY_MS)
 
     assert not decision.records, "a decision writes one generation"
     decision.records.append(empty_generation(group, decision.now_ms))

@@ -11,10 +11,11 @@ other group types (KIP-848 and later): they are left alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from functools import cache
+from typing import TypeAlias, TypeVar
 
 from broker.groups.group import Group
-from protocol import decode, encode
+from protocol import Decoder, Encoder, Message, decoder, encoder
 from protocol.errors import ProtocolError
 from protocol.messages.group_records import (
     GroupMetadataKey,
@@ -34,6 +35,7 @@ _OFFSET_VERSION_WITH_EXPIRY = 1
 _OFFSET_VERSION_WITH_TOPIC_ID = 4
 _GROUP_VERSION = 3
 _KEY_VERSION = 0
+_VERSION_BYTES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,44 +59,76 @@ class GroupRecord:
 GroupLogRecord: TypeAlias = OffsetRecord | GroupRecord
 
 
+# Looked up once: every commit encodes, every load decodes thousands.
+_encode_offset_key = encoder(OffsetCommitKey, _KEY_VERSION)
+_decode_offset_key = decoder(OffsetCommitKey, _KEY_VERSION)
+_encode_group_key = encoder(GroupMetadataKey, _KEY_VERSION)
+_decode_group_key = decoder(GroupMetadataKey, _KEY_VERSION)
+_encode_group = encoder(GroupMetadataValue, _GROUP_VERSION)
+
+M = TypeVar("M", bound=Message)
+
+
+@cache
+def _offset_encoder(version: int) -> Encoder[OffsetCommitValue]:
+    return encoder(OffsetCommitValue, version)
+
+
+@cache
+def _offset_decoder(version: int) -> Decoder[OffsetCommitValue]:
+    """Raises ProtocolError where a newer Kafka wrote a version that nobody here can read."""
+    return decoder(OffsetCommitValue, version)
+
+
+@cache
+def _group_decoder(version: int) -> Decoder[GroupMetadataValue]:
+    return decoder(GroupMetadataValue, version)
+
+
 def encode_record(record: GroupLogRecord) -> tuple[bytes, bytes | None]:
     """Key and value as they stand in the log."""
     if isinstance(record, GroupRecord):
-        group_key = GroupMetadataKey(group=record.group_id)
-        key = _versioned(GROUP_KEY, encode(group_key, _KEY_VERSION))
+        key = bytearray(GROUP_KEY.to_bytes(2, "big"))
+        _encode_group_key(GroupMetadataKey(group=record.group_id), key)
         if record.value is None:
-            return key, None
-        return key, _versioned(_GROUP_VERSION, encode(record.value, _GROUP_VERSION))
-    offset_key = OffsetCommitKey(group=record.group_id, topic=record.topic, partition=record.partition)
-    key = _versioned(OFFSET_KEY, encode(offset_key, _KEY_VERSION))
+            return bytes(key), None
+        value = bytearray(_GROUP_VERSION.to_bytes(2, "big"))
+        _encode_group(record.value, value)
+        return bytes(key), bytes(value)
+    key = bytearray(OFFSET_KEY.to_bytes(2, "big"))
+    _encode_offset_key(OffsetCommitKey(group=record.group_id, topic=record.topic, partition=record.partition), key)
     if record.value is None:
-        return key, None
+        return bytes(key), None
     version = _offset_version(record.value)
-    return key, _versioned(version, encode(record.value, version))
+    value = bytearray(version.to_bytes(2, "big"))
+    _offset_encoder(version)(record.value, value)
+    return bytes(key), bytes(value)
 
 
 def decode_record(key: bytes, value: bytes | None) -> GroupLogRecord | None:
     """None for a kind of record that is not ours. Raises ProtocolError."""
     kind = _version_of(key)
     if kind in (LEGACY_OFFSET_KEY, OFFSET_KEY):
-        offset_key = decode(OffsetCommitKey, _KEY_VERSION, key[2:])
-        committed = None if value is None else decode(OffsetCommitValue, _version_of(value), value[2:])
+        offset_key = _whole(_decode_offset_key, key)
+        committed = None if value is None else _whole(_offset_decoder(_version_of(value)), value)
         return OffsetRecord(offset_key.group, offset_key.topic, offset_key.partition, committed)
     if kind == GROUP_KEY:
-        group_key = decode(GroupMetadataKey, _KEY_VERSION, key[2:])
-        metadata = None if value is None else decode(GroupMetadataValue, _version_of(value), value[2:])
-        return GroupRecord(group_key.group, metadata)
+        metadata = None if value is None else _whole(_group_decoder(_version_of(value)), value)
+        return GroupRecord(_whole(_decode_group_key, key).group, metadata)
     return None
 
 
-def _versioned(version: int, data: bytes) -> bytes:
-    return version.to_bytes(2, "big") + data
-
-
 def _version_of(data: bytes) -> int:
-    if len(data) < 2:
+    if len(data) < _VERSION_BYTES:
         raise ProtocolError("a record of __consumer_offsets is shorter than its version")
-    return int.from_bytes(data[:2], "big")
+    return int.from_bytes(data[:_VERSION_BYTES], "big")
+
+
+def _whole(decode: Decoder[M], data: bytes) -> M:
+    message, end = decode(memoryview(data), _VERSION_BYTES)
+    if end != len(data):
+        raise ProtocolError(f"{len(data) - end} bytes are left over in a record of __consumer_offsets")
+    return message
 
 
 def _offset_version(value: OffsetCommitValue) -> int:

@@ -4,9 +4,10 @@ Doors: `PartitionLog` (one log), `LogManager` (all of a node), `journal_entries`
 """
 
 from broker.log import journal_entries
+from broker.log.checkpointing import Checkpoint
 from broker.log.leader_epochs import LeaderEpochs
 from broker.log.log_config import LogConfig
-from broker.log.log_manager import Checkpoint, LogManager, remove_paths
+from broker.log.log_manager import LogManager, remove_paths
 from broker.log.partition_log import PartitionLog
 from broker.log.results import (
     ActiveProducer,

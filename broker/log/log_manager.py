@@ -4,26 +4,20 @@
     <data>/recovery-point-offset-checkpoint     up to where each log is synced
     <data>/log-start-offset-checkpoint          where each log starts, if not at its first segment
     <data>/empty-producer-state-checkpoint      up to where a log is known to have no producers
+    <data>/cleaner-offset-checkpoint            up to where a log is compacted
     <data>/<topic>-<partition>/                 a partition's files, and partition.metadata
 
 One partition that cannot be opened does not stop the others: it is in `offline` with the reason. Everything runs on
-the loop's thread but `Checkpoint.run` and `remove_deleted`, which a worker may run.
+the loop's thread but `Checkpoint.run`, `Compaction.run` and `remove_paths`, which belong on a worker.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterable
 
-from broker.log.checkpoints import (
-    EMPTY_PRODUCER_STATES,
-    LOG_START_OFFSETS,
-    RECOVERY_POINTS,
-    TopicPartition,
-    read_checkpoint,
-    write_checkpoint,
-)
+from broker.log.checkpointing import Checkpoint, CheckpointFiles, Discards
+from broker.log.checkpoints import TopicPartition
 from broker.log.disk import OPEN_FILES_DEFAULT, Disk, parent_of
 from broker.log.journal_entries import KINDS, REMOVED, TRUNCATE, decode
 from broker.log.log_config import LogConfig
@@ -39,8 +33,7 @@ from broker.log.partition_directory import (
 from broker.log.partition_log import PartitionLog
 from broker.log.recovery import LogIdentity, create_log, open_log
 from broker.log.replay import LogReplay
-from broker.log.retention import DELETED_SUFFIX
-from broker.log.truncation import CheckpointWork, begin_checkpoint
+from broker.log.truncation import begin_checkpoint
 from wal import CorruptionError, Entry, Filesystem, StorageError
 
 logger = logging.getLogger(__name__)
@@ -67,18 +60,12 @@ class LogManager:
         self.offline: dict[TopicPartition, str] = {}
         # After `replay`: entries (kind, payload) that the journal must get before any other.
         self.corrections: list[tuple[int, bytes]] = []
+        self.files = CheckpointFiles(data_directory)
         self._config_of = config_of
+        self._by_name: dict[TopicPartition, PartitionLog] = {}
         self._replays: dict[LogKey, LogReplay] = {}
         self._dirty: dict[PartitionLog, None] = {}
-        self._discarded: list[tuple[int, str]] = []  # (due ms, path)
-        self._to_discard: list[tuple[int, str]] = []  # (delay ms, path), by checkpoints; due from when it is seen
-        # Guards the three checkpoint files and what they say: a truncation lowers a point while a worker writes them.
-        self._lock = threading.Lock()
-        self._recovery_points: dict[TopicPartition, int] = {}
-        self._log_starts: dict[TopicPartition, int] = {}
-        self._empty_until: dict[TopicPartition, int] = {}
-        # Partitions that are gone, though the checkpoint files still speak of them.
-        self._outdated: set[TopicPartition] = set()
+        self._discards = Discards()
         self._sync_failure = ""
         self._root_dirty = False
 
@@ -90,36 +77,22 @@ class LogManager:
         disk.make_directory_durably(self.data_directory)
         names = disk.list(self.data_directory)
         clean = CLEAN_SHUTDOWN_FILE in names
-        self._read_checkpoints()
+        self.files.read(disk)
         if clean:
             # Gone before the first append: a crash from now on must not look like a clean stop.
             disk.remove(self._path(CLEAN_SHUTDOWN_FILE))
             disk.sync_directory(self.data_directory)
         for name in names:
             if name.endswith(DELETE_SUFFIX):
-                self._discarded.append((now_ms, self._path(name)))
+                self._discards.add(self._path(name), due_ms=now_ms)
             elif (identity := parse_directory_name(name)) is not None:
                 self._load(*identity, clean)
-        known = {(log.topic, log.partition) for log in self.logs.values()} | self.offline.keys()
-        for offsets in (self._recovery_points, self._log_starts, self._empty_until):
-            for gone in offsets.keys() - known:
-                del offsets[gone]
-                self._outdated.add(gone)
-
-    def _read_checkpoints(self) -> None:
-        for name, offsets in (
-            (RECOVERY_POINTS, self._recovery_points),
-            (LOG_START_OFFSETS, self._log_starts),
-            (EMPTY_PRODUCER_STATES, self._empty_until),
-        ):
-            try:
-                offsets.update(read_checkpoint(self.disk, self._path(name)))
-            except CorruptionError as error:
-                logger.warning("%s: every log is verified from its start instead", error)
+        self.files.forget_all_but({*self._by_name, *self.offline})
 
     def _load(self, topic: str, partition: int, clean: bool) -> None:
         key = (topic, partition)
         directory = self._path(directory_name(topic, partition))
+        recovery_point = self.files.recovery_points.get(key)
         try:
             topic_id = self._read_topic_id(directory)
             if topic_id is None:
@@ -128,23 +101,21 @@ class LogManager:
                 self.disk,
                 LogIdentity(directory, topic, topic_id, partition),
                 self._config_of(topic),
-                log_start_offset=self._log_starts.get(key, 0),
-                recovery_point=self._recovery_points.get(key, 0),
-                empty_producers_until=self._empty_until.get(key, -1),
-                clean=clean and key in self._recovery_points,
+                log_start_offset=self.files.log_starts.get(key, 0),
+                recovery_point=recovery_point or 0,
+                empty_producers_until=self.files.empty_until.get(key, -1),
+                clean=clean and recovery_point is not None,
             )
         except StorageError as error:
             logger.error("partition %s-%d is offline: %s", topic, partition, error)
             self.offline[key] = str(error)
             return
-        if key not in self._recovery_points:
+        if recovery_point is None:
             # Never checkpointed: its names may be in the page cache only.
             log.created_files = [f"{directory}/{METADATA_FILE}"]
             log.mark_dirty()
         self._adopt(log)
-        self._replays[(topic_id, partition)] = LogReplay(
-            log, verified, log.recovery_point, self._recovery_points.get(key)
-        )
+        self._replays[(topic_id, partition)] = LogReplay(log, verified, log.recovery_point, recovery_point)
 
     def _read_topic_id(self, directory: str) -> bytes | None:
         """None for a directory whose creation a crash interrupted before anything was promised; it is removed."""
@@ -152,10 +123,8 @@ class LogManager:
         try:
             return decode_metadata(self.disk.read_all(path) if self.disk.exists(path) else b"", path)
         except CorruptionError:
-            sizes = [
-                self.disk.size(f"{directory}/{name}") for name in self.disk.list(directory) if name != METADATA_FILE
-            ]
-            if any(sizes):
+            names = self.disk.list(directory)
+            if any(self.disk.size(f"{directory}/{name}") for name in names if name != METADATA_FILE):
                 raise
             self.disk.remove_directory(directory)
             return None
@@ -164,30 +133,33 @@ class LogManager:
         log.on_dirty = self._mark_dirty
         log.on_recovery_point_lowered = self._recovery_point_lowered
         self.logs[(log.topic_id, log.partition)] = log
+        self._by_name[(log.topic, log.partition)] = log
         if log.dirty.marked:
             self._mark_dirty(log)
 
     def _mark_dirty(self, log: PartitionLog) -> None:
         self._dirty[log] = None
 
+    def _recovery_point_lowered(self, log: PartitionLog) -> None:
+        self.files.lower_recovery_point(self.disk, (log.topic, log.partition), log.recovery_point)
+
     def replay(self, entries: Iterable[Entry], *, now_ms: int = 0) -> int:
         """Repeat all of the journal's entries onto the logs, in order; returns how many concerned a log that is here.
 
         Entries of partitions that are gone are passed over. A log that cannot take one, or misses records at the end,
-        goes offline."""
+        goes offline. Then `corrections` are to be put into the journal."""
         applied = 0
         for entry in entries:
             if entry.kind not in KINDS:
                 continue
             decoded = decode(entry.kind, entry.payload)
-            key = (decoded.topic_id, decoded.partition)
-            replay = self._replays.get(key)
+            replay = self._replays.get((decoded.topic_id, decoded.partition))
             if replay is None:
                 continue
             applied += 1
             try:
                 if decoded.kind == REMOVED:
-                    del self._replays[key]
+                    del self._replays[(decoded.topic_id, decoded.partition)]
                     self.delete(replay.log, now_ms)
                 else:
                     replay.apply(decoded)
@@ -203,9 +175,7 @@ class LogManager:
                 self._take_offline(replay.log, f"the journal and the segments do not join: {replay.hole}")
                 continue
             if replay.correction is not None:
-                logger.warning(
-                    "%s: cut at offset %s by a truncation the journal did not see", replay.log, replay.cut_at
-                )
+                logger.warning("%s: cut at %s by a truncation the journal did not see", replay.log, replay.cut_at)
                 self.corrections.append((TRUNCATE, replay.correction))
             if replay.has_uncovered:
                 uncovered.append(replay.log)
@@ -213,16 +183,17 @@ class LogManager:
         # Records that reached a segment and not the journal: made durable before the journal names what follows them,
         # or a second crash could take them from under it.
         if uncovered:
-            checkpoint = Checkpoint(self, 0, [begin_checkpoint(log) for log in uncovered], False)
-            for log in uncovered:
-                self._dirty.pop(log, None)
-            checkpoint.run()
+            self._start_checkpoint(0, uncovered).run()
 
     def _take_offline(self, log: PartitionLog, reason: str) -> None:
         logger.error("partition %s is offline: %s", log, reason)
         self.offline[(log.topic, log.partition)] = reason
         self._replays.pop((log.topic_id, log.partition), None)
+        self._drop(log)
+
+    def _drop(self, log: PartitionLog) -> None:
         self.logs.pop((log.topic_id, log.partition), None)
+        self._by_name.pop((log.topic, log.partition), None)
         self._dirty.pop(log, None)
         self.disk.forget_directory(log.directory)
 
@@ -249,12 +220,10 @@ class LogManager:
 
     def _create(self, topic: str, topic_id: bytes, partition: int, config: LogConfig) -> PartitionLog:
         directory = self._path(directory_name(topic, partition))
-        for old in [old for old in self.logs.values() if old.topic == topic and old.partition == partition]:
-            self.delete(old)  # a topic of the same name that was deleted before
-        with self._lock:
-            if (topic, partition) in self._outdated:
-                # What they say of the former partition of this name must not be taken for this one's.
-                self._write_checkpoints(self.disk)
+        former = self._by_name.get((topic, partition))
+        if former is not None:
+            self.delete(former)  # of a topic of the same name that was deleted before
+        self.files.begin_log(self.disk, (topic, partition))
         self.disk.make_directory(directory)
         metadata = f"{directory}/{METADATA_FILE}"
         self.disk.write_new(metadata, [encode_metadata(topic_id)])
@@ -262,23 +231,18 @@ class LogManager:
         log.created_files = [metadata]
         log.mark_dirty()
         self._adopt(log)
-        with self._lock:
-            self._empty_until[(topic, partition)] = 0
         return log
 
     def delete(self, log: PartitionLog, now_ms: int = 0) -> None:
         """Take the log away: its directory is renamed now and removed `file.delete.delay.ms` after `now_ms`."""
-        self.logs.pop((log.topic_id, log.partition), None)
-        self._dirty.pop(log, None)
+        self._drop(log)
         log.failure = f"{log} was deleted"
-        with self._lock:
-            self._forget_checkpoints(log.topic, log.partition)
+        self.files.forget((log.topic, log.partition))
         target = self._path(deleted_name(log.topic, log.partition, log.topic_id))
-        self.disk.forget_directory(log.directory)
         self.disk.remove_directory(target)
         self.disk.rename(log.directory, target)
         self._root_dirty = True
-        self._discarded.append((now_ms + log.config.file_delete_delay_ms if now_ms else 0, target))
+        self._discards.add(target, due_ms=now_ms + log.config.file_delete_delay_ms if now_ms else 0)
 
     def delete_strays(self, known_topic_ids: Iterable[bytes]) -> list[str]:
         """Delete logs of topics that no longer exist (the node stopped in the middle of their deletion)."""
@@ -289,19 +253,9 @@ class LogManager:
             self.delete(log)
         return [str(log) for log in strays]
 
-    def _forget_checkpoints(self, topic: str, partition: int) -> None:
-        self._outdated.add((topic, partition))
-        for offsets in (self._recovery_points, self._log_starts, self._empty_until):
-            offsets.pop((topic, partition), None)
-
     def take_deleted(self, now_ms: int) -> list[str]:
         """Paths whose delay is over, for `remove_paths` on a worker thread."""
-        with self._lock:
-            waiting, self._to_discard = self._to_discard, []
-        self._discarded += [(now_ms + delay_ms, path) for delay_ms, path in waiting]
-        due = [path for due_ms, path in self._discarded if due_ms <= now_ms]
-        self._discarded = [entry for entry in self._discarded if entry[0] > now_ms]
-        return due
+        return self._discards.take(now_ms)
 
     def remove_deleted(self, now_ms: int) -> int:
         """Remove files and directories whose delay is over; returns how many."""
@@ -315,30 +269,38 @@ class LogManager:
     def expire_producers(self, now_ms: int, expiration_ms: int) -> int:
         return sum([log.expire_producers(now_ms, expiration_ms) for log in self.logs.values()])
 
-    # --- checkpoints -----------------------------------------------------------------------------------------------
-
     def begin_checkpoint(self, sequence: int) -> Checkpoint:
-        """Take out what must be synced so that journal entries below `sequence` are no longer needed. Loop's thread."""
+        """Take out what must be synced so that journal entries below `sequence` are no longer needed. Loop's thread.
+
+        `run` may begin once the journal is durable up to everything enqueued by now: a recovery point must not be
+        ahead of the journal, or a replay would take records of one history for those of another."""
         if self._sync_failure:
             raise StorageError(self._sync_failure)
-        logs = [log for log in self._dirty if not log.failure]
-        self._dirty.clear()
-        work = [begin_checkpoint(log) for log in logs]
-        root_dirty, self._root_dirty = self._root_dirty, False
-        return Checkpoint(self, sequence, work, root_dirty)
+        return self._start_checkpoint(sequence, [log for log in self._dirty if not log.failure])
 
     def checkpoint(self, sequence: int) -> int:
-        """The three steps at once, blocking. Returns the journal sequence below which the journal may be trimmed."""
+        """Begin and run, blocking. Returns the journal sequence below which the journal may be trimmed."""
         checkpoint = self.begin_checkpoint(sequence)
         checkpoint.run()
         return checkpoint.sequence
 
-    def _recovery_point_lowered(self, log: PartitionLog) -> None:
-        key = (log.topic, log.partition)
-        with self._lock:
-            if self._recovery_points.get(key, 0) > log.recovery_point:
-                self._recovery_points[key] = log.recovery_point
-                write_checkpoint(self.disk, self._path(RECOVERY_POINTS), self._recovery_points)
+    def _start_checkpoint(self, sequence: int, logs: list[PartitionLog]) -> Checkpoint:
+        for log in logs:
+            self._dirty.pop(log, None)
+        sync_root, self._root_dirty = self._root_dirty, False
+        return Checkpoint(
+            sequence,
+            [begin_checkpoint(log) for log in logs],
+            files=self.files,
+            disk=self.disk,
+            is_current=lambda log: self.logs.get((log.topic_id, log.partition)) is log,
+            discards=self._discards,
+            sync_root=sync_root,
+            on_failure=self._checkpoint_failed,
+        )
+
+    def _checkpoint_failed(self, reason: str) -> None:
+        self._sync_failure = reason
 
     def _path(self, name: str) -> str:
         return f"{self.data_directory}/{name}"
@@ -350,73 +312,16 @@ class LogManager:
         self.checkpoint(0)
         for log in self.logs.values():
             log.close()
-        with self._lock:
-            self._write_checkpoints(self.disk)
-        if not any(log.failure for log in self.logs.values()):
+        with self.files.lock:
+            self.files.write(self.disk)
+        # A log that is offline, or that failed, must be looked at again by the next start.
+        if not self.offline and not any(log.failure for log in self.logs.values()):
             self.disk.write_atomically(self._path(CLEAN_SHUTDOWN_FILE), b"version: 0\n")
         self.disk.close()
 
-    def _write_checkpoints(self, disk: Disk) -> None:
-        """The lock is held."""
-        for name, offsets in (
-            (RECOVERY_POINTS, self._recovery_points),
-            (LOG_START_OFFSETS, self._log_starts),
-            (EMPTY_PRODUCER_STATES, self._empty_until),
-        ):
-            write_checkpoint(disk, self._path(name), offsets)
-        self._outdated.clear()
-
-
-class Checkpoint:
-    """A checkpoint under way. `run` may block for many syncs and belongs on a worker thread."""
-
-    def __init__(self, manager: LogManager, sequence: int, work: list[CheckpointWork], root_dirty: bool) -> None:
-        self.sequence = sequence
-        self._manager = manager
-        self._work = work
-        self._root_dirty = root_dirty
-
-    def run(self) -> None:
-        """Sync, then write the checkpoint files. A failed sync is final: the kernel forgets what it could not write,
-        so no later checkpoint of this process may claim it. Raises StorageError."""
-        manager = self._manager
-        disk = Disk(manager.disk.filesystem, 4)
-        try:
-            for work in self._work:
-                work.run(disk)
-            if self._root_dirty:
-                disk.sync_directory(manager.data_directory)
-            self._publish(disk)
-        except StorageError as error:
-            manager._sync_failure = f"an earlier checkpoint failed: {error}"
-            raise
-        finally:
-            disk.close()
-
-    def _publish(self, disk: Disk) -> None:
-        manager = self._manager
-        with manager._lock:
-            for work in self._work:
-                log = work.log
-                if (log.topic_id, log.partition) not in manager.logs:
-                    continue
-                work.finish()
-                key = (log.topic, log.partition)
-                manager._recovery_points[key] = log.recovery_point
-                manager._log_starts[key] = work.log_start_offset
-                if work.empty_until >= 0:
-                    manager._empty_until[key] = work.empty_until
-                else:
-                    manager._empty_until.pop(key, None)
-            manager._write_checkpoints(disk)
-            for work in self._work:
-                delay_ms = work.log.config.file_delete_delay_ms
-                for path in work.discarded:
-                    disk.rename_if_there(path, path + DELETED_SUFFIX)
-                    manager._to_discard.append((delay_ms, path + DELETED_SUFFIX))
-
 
 def remove_paths(filesystem: Filesystem, paths: list[str]) -> int:
+    """Remove what `take_deleted` gave; returns how many. For a worker thread."""
     disk = Disk(filesystem, 1)
     for parent in {parent_of(path) for path in paths if path.endswith(DELETE_SUFFIX)}:
         # The new name first: a directory that came back under its old one must come back whole.

@@ -269,7 +269,12 @@ class PartitionLog:
         if self._abandoned is not None:
             error, self._abandoned = self._abandoned, None
             raise error
-        self.write_pending()
+        try:
+            self.write_pending()
+        except StorageError:
+            # Told here and now; the next append may find room again.
+            self._abandoned = None
+            raise
         written, self._written = self._written, []
         self._journalled_end_offset = self.written_end_offset
         return written
@@ -292,7 +297,7 @@ class PartitionLog:
         active = self.active
         try:
             if self.created_files:
-                self._make_names_durable()
+                self.make_names_durable()
             active.append(self._pending, self._pending_batches, self.config.index_interval_bytes)
         except StorageError as error:
             self._abandon(error)
@@ -304,8 +309,10 @@ class PartitionLog:
         if active.offset_index.size_bytes() + 8 > self.config.segment_index_bytes:
             self._room_bytes = 0  # Kafka rolls when an index is full, too.
 
-    def _make_names_durable(self) -> None:
+    def make_names_durable(self) -> None:
         """A journal entry names a log by its topic id, so a replay must find the directory that says which that is."""
+        if not self.created_files:
+            return
         for path in self.created_files:
             self.disk.sync(path)
         self.disk.sync_directory(self.directory)

@@ -13,26 +13,19 @@ from __future__ import annotations
 import logging
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
 from dataclasses import dataclass
-
-from crc32c import crc32c
 
 from broker.log.compaction_swap import finish_or_undo_swaps
 from broker.log.disk import Disk
 from broker.log.log_config import LogConfig
 from broker.log.partition_log import PartitionLog
 from broker.log.retention import DELETED_SUFFIX
-from broker.log.segment import LOG_SUFFIX, SEGMENT_SUFFIXES, Segment
+from broker.log.segment import LOG_SUFFIX, SEGMENT_SUFFIXES, Segment, verified_batches
 from broker.log.snapshots import SNAPSHOT_SUFFIX
-from protocol.errors import KafkaError
-from protocol.records import RECORD_BATCH_HEADER_SIZE, BatchHeader, peek_batch_header
+from protocol.records import BatchHeader
 from wal import CorruptionError
 
 logger = logging.getLogger(__name__)
-
-# Read at a time while verifying; a batch larger than this is read as a whole.
-VERIFY_CHUNK_BYTES = 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -170,18 +163,21 @@ def _verify_tail(log: PartitionLog, verified: VerifiedBatches) -> None:
     log.mark_dirty()
     log.dirty.directory = True
     end_offset, whole = _verify_segment(log, log.segments[first], verified, log.segments[first].base_offset)
+    removed = False
     for segment in later:
-        if not whole or segment.base_offset != end_offset:
+        if removed or not whole or segment.base_offset != end_offset:
             # Behind a torn tail, or left from before a truncation: not part of this log.
             for path in segment.paths:
                 log.disk.remove(path)
-            log.dirty.directory = True
-            whole = False
+            removed = True
             continue
         log.segments[-1].seal()
         log.segments.append(segment)
         log.dirty.segments[segment.base_offset] = segment
         end_offset, whole = _verify_segment(log, segment, verified, segment.base_offset)
+    if removed:
+        # Durable now, as what was cut: it must not come back behind what is appended next.
+        log.disk.sync_directory(log.directory)
     log.log_end_offset = log.written_end_offset = end_offset
     # A truncation below the start takes the start along; the checkpoint file may not know of it yet.
     log.log_start_offset = min(log.log_start_offset, end_offset)
@@ -203,6 +199,8 @@ def _verify_segment(
         if header.base_offset < next_offset and at > start:
             break
         if header.next_offset > recovery_point:
+            if 0 <= header.partition_leader_epoch < log.leader_epochs.latest:
+                break  # left from before a truncation: epochs never go back
             if not forgotten:
                 segment.forget_from(header.base_offset, at)
                 forgotten = True
@@ -225,33 +223,6 @@ def _verify_segment(
             "%s: cut %d bytes behind offset %d that a crash left half-written", log, file_size - position, next_offset
         )
         log.disk.truncate(segment.log_path, position)
+        # Durable now: what was cut must not come back behind what is appended next.
+        log.disk.sync(segment.log_path)
     return max(next_offset, segment.base_offset), position == file_size
-
-
-def verified_batches(disk: Disk, path: str, position: int, end: int) -> Iterator[tuple[int, memoryview, BatchHeader]]:
-    """(position, bytes, header) of each batch from `position` on that is whole and has its checksum; ends at the first
-    that is not."""
-    data, start = memoryview(b""), position
-    while position + RECORD_BATCH_HEADER_SIZE <= end:
-        at = position - start
-        if at + RECORD_BATCH_HEADER_SIZE > len(data):
-            data, start, at = (
-                memoryview(disk.pread(path, min(VERIFY_CHUNK_BYTES, end - position), position)),
-                position,
-                0,
-            )
-        try:
-            header = peek_batch_header(data, at)
-        except KafkaError:
-            return
-        size = header.size_bytes
-        if position + size > end or header.last_offset_delta < 0:
-            return
-        if at + size > len(data):
-            length = max(size, min(VERIFY_CHUNK_BYTES, end - position))
-            data, start, at = memoryview(disk.pread(path, length, position)), position, 0
-        batch = data[at : at + size]
-        if len(batch) < size or crc32c(batch[21:]) != header.crc:
-            return
-        yield position, batch, header
-        position += size

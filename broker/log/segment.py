@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from crc32c import crc32c
+
 from broker.log.disk import Buffer, Disk
 from broker.log.offset_index import OffsetIndex
 from broker.log.time_index import NO_TIMESTAMP, TimeIndex
@@ -27,6 +29,9 @@ SEGMENT_SUFFIXES = (TRANSACTION_INDEX_SUFFIX, INDEX_SUFFIX, TIME_INDEX_SUFFIX, L
 
 # One read of this many bytes finds the headers of all small batches in it; large ones are hopped over.
 SCAN_CHUNK_BYTES = 64 * 1024
+
+# Read at a time while verifying; a batch larger than this is read as a whole.
+VERIFY_CHUNK_BYTES = 1024 * 1024
 
 # (last offset, size in bytes, largest timestamp): what the indexes need to know of a batch.
 IndexedBatch = tuple[int, int, int]
@@ -221,3 +226,32 @@ def scan_headers(disk: Disk, path: str, position: int, end: int) -> Iterator[tup
             raise CorruptionError(f"{path} is damaged at byte {position}: a batch ends behind the file")
         yield position, header
         position += header.size_bytes
+
+
+def verified_batches(disk: Disk, path: str, position: int, end: int) -> Iterator[tuple[int, memoryview, BatchHeader]]:
+    """(position, bytes, header) of each batch from `position` on that is whole and has its checksum; ends at the first
+    that is not."""
+    data, start = memoryview(b""), position
+    while position + RECORD_BATCH_HEADER_SIZE <= end:
+        at = position - start
+        if at + RECORD_BATCH_HEADER_SIZE > len(data):
+            data, start, at = (
+                memoryview(disk.pread(path, min(VERIFY_CHUNK_BYTES, end - position), position)),
+                position,
+                0,
+            )
+        try:
+            header = peek_batch_header(data, at)
+        except KafkaError:
+            return
+        size = header.size_bytes
+        if position + size > end or header.last_offset_delta < 0:
+            return
+        if at + size > len(data):
+            length = max(size, min(VERIFY_CHUNK_BYTES, end - position))
+            data, start, at = memoryview(disk.pread(path, length, position)), position, 0
+        batch = data[at : at + size]
+        if len(batch) < size or crc32c(batch[21:]) != header.crc:
+            return
+        yield position, batch, header
+        position += size

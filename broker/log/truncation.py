@@ -55,6 +55,7 @@ def truncate_to(log: PartitionLog, offset: int, *, repair: bool = False) -> None
 
 def restart_at(log: PartitionLog, offset: int) -> None:
     """Drop all segments; the log is empty and goes on at `offset`."""
+    log.make_names_durable()
     _lower_recovery_point(log, 0)
     log.mark_dirty()
     segment = Segment(log.disk, log.directory, offset, 0)

@@ -58,6 +58,7 @@ class Connection(asyncio.Protocol):
         self._reading_paused = False
         self._client_reads = True
         self._flush_scheduled = False
+        self._draining = False
 
     # --- the transport calls these -----------------------------------------------------------------------------
 
@@ -155,7 +156,8 @@ class Connection(asyncio.Protocol):
         if self._transport is None:
             return
         full = (
-            not self._client_reads
+            self._draining
+            or not self._client_reads
             or len(self._waiting) >= FRAMES_WAITING_MAX
             or len(self._in_flight) >= REQUESTS_IN_FLIGHT_MAX
             or self._node_is_full()
@@ -210,6 +212,8 @@ class Connection(asyncio.Protocol):
             self._start_waiting()
         if self._reading_paused:
             self._pause_or_resume_reading()
+        if self._draining and self.is_idle:
+            self.close()
 
     @property
     def is_idle(self) -> bool:
@@ -225,6 +229,14 @@ class Connection(asyncio.Protocol):
             return False
         self.close()
         return True
+
+    def drain(self) -> None:
+        """Read no more requests, and hang up when those that were read have their answers."""
+        self._draining = True
+        if self.is_idle:
+            self.close()
+        else:
+            self._pause_or_resume_reading()
 
     def close(self) -> None:
         """Send what is buffered, then hang up. What is still in flight is dropped with the connection."""

@@ -81,15 +81,15 @@ class Listener:
             self._idle_check.cancel()
         if self._server is not None:
             self._server.close()
-        busy = [connection for connection in self._connections if not connection.is_idle]
-        for connection in self._connections.difference(busy):
-            connection.close()
-        if busy:
+        for connection in list(self._connections):
+            connection.drain()
+        if self._connections:
             self._drained = self._loop.create_future()
             try:
                 await asyncio.wait_for(self._drained, DRAIN_TIMEOUT_S)
             except TimeoutError:
-                logger.info("listener %s: closing %d connections with requests in flight", self.name, len(busy))
+                busy = len(self._connections)
+                logger.info("listener %s: closing %d connections with requests in flight", self.name, busy)
         for connection in list(self._connections):
             connection.abort()
 

@@ -54,6 +54,9 @@ class Partition:
         self._followers_of_progress: set[Callable[[Partition], None]] = set()
         self._high_watermark = log.log_end_offset
         self._failure: str = ""
+        # Why the disk refused the last write; told in the log when it changes, not once a request.
+        self._refusal = ""
+        self._log_starts_waiting: set[asyncio.Future[None]] = set()
 
     def __repr__(self) -> str:
         return f"{self.topic}-{self.index}"
@@ -132,6 +135,10 @@ class Partition:
                 self._durability.append(journal_entries.APPEND, entry, lambda: self._became_durable(end_offset))
         except StorageError as error:
             self._write_failed(error)
+            return
+        if self._refusal:
+            self._refusal = ""
+            logger.warning("%s takes writes again", self)
 
     def _became_durable(self, end_offset: int) -> None:
         if self._role is not None and self._role.became_durable(end_offset):
@@ -167,13 +174,18 @@ class Partition:
 
     def _write_failed(self, error: StorageError) -> None:
         """The log took back what it could not write. Who waits hears of it; the next append may find the disk well."""
-        logger.error("%s refused a write: %s", self, error)
+        if str(error) != self._refusal:
+            self._refusal = str(error)
+            logger.error("%s refuses writes: %s", self, error)
         if self._role is not None:
             self._role.fail_waiters(ErrorCode.KAFKA_STORAGE_ERROR)
 
     def fail(self, reason: str) -> None:
         """The journal failed: nothing more is acknowledged here in this run; reads go on."""
         self._failure = reason
+        for waiting in list(self._log_starts_waiting):
+            if not waiting.done():
+                waiting.set_exception(KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, reason))
         if self._role is not None:
             self._role.fail_waiters(ErrorCode.KAFKA_STORAGE_ERROR)
 
@@ -237,9 +249,22 @@ class Partition:
             )
         if target > self.log.log_start_offset:
             self.log.advance_log_start(target)
-            payload = journal_entries.encode_log_start(self.log.topic_id, self.log.partition, target)
-            durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._durability.append(journal_entries.LOG_START, [payload], lambda: durable.set_result(None))
-            self._durability.wake()
-            await durable
+            await self._journal_log_start(target)
         return self.log.log_start_offset
+
+    async def _journal_log_start(self, offset: int) -> None:
+        payload = journal_entries.encode_log_start(self.log.topic_id, self.log.partition, offset)
+        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        try:
+            self._durability.append(journal_entries.LOG_START, [payload], lambda: _complete(durable))
+        except StorageError as error:
+            raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, str(error)) from error
+        self._log_starts_waiting.add(durable)
+        durable.add_done_callback(self._log_starts_waiting.discard)
+        self._durability.wake()
+        await durable
+
+
+def _complete(durable: asyncio.Future[None]) -> None:
+    if not durable.done():
+        durable.set_result(None)

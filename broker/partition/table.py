@@ -127,11 +127,18 @@ class PartitionTable:
             self._by_encoding.pop(partition.topic.encode(), None)
             partition.resign(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
             self._announce(partition, None)
-            # A replay of the journal must not bring back what was deleted.
-            payload = journal_entries.encode_removed(topic_id, partition.index)
-            self._durability.append(journal_entries.REMOVED, [payload], _nobody_waits)
-            self._logs.delete(partition.log, self._clock.now_ms())
+            self._delete_log(partition)
         self._durability.wake()
+
+    def _delete_log(self, partition: Partition) -> None:
+        """The metadata has promised it: what the disk refuses here, `delete_strays` does at the next start."""
+        try:
+            self._logs.delete(partition.log, self._clock.now_ms())
+            # A replay of the journal must not bring back what was deleted.
+            payload = journal_entries.encode_removed(partition.topic_id, partition.index)
+            self._durability.append(journal_entries.REMOVED, [payload], _nobody_waits)
+        except StorageError as error:
+            logger.error("%s is deleted, but its files stay until the next start: %s", partition, error)
 
     def _announce(self, partition: Partition, leader_epoch: int | None) -> None:
         for callback in self._on_leadership:

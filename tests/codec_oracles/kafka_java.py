@@ -13,6 +13,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from toolchains_harness.installs import only_one
+
 from codec_oracles.generated import fields_sent
 from protocol import encode
 from protocol.fields import ArrayOf, StructOf, Wire
@@ -61,7 +63,9 @@ def missing_tool() -> str | None:
 def jars(release: Release) -> Path:
     directory, dependencies, wanted = release
     libraries = CACHE / directory / "libs"
-    if not (libraries / wanted).exists():
+    with only_one("maven"):
+        if (libraries / wanted).exists():
+            return libraries
         libraries.mkdir(parents=True, exist_ok=True)
         pom = CACHE / directory / "pom.xml"
         listed = "".join(DEPENDENCY.format(group=g, artifact=a, version=v) for g, a, v in dependencies)

@@ -16,6 +16,7 @@ from crc32c import crc32c
 from faults_harness.wire import Wire, new_topic_name, produce_request
 from harness.broker_process import BrokerProcess
 from log_harness.batches import batch, keyed_batch, records_of
+
 from protocol.errors import ErrorCode
 from protocol.messages.produce import PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData
 from protocol.records import (

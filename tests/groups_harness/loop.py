@@ -28,6 +28,7 @@ class _NeverWaits(selectors.BaseSelector):
 class HeldLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self.now_ms = 0
+        self.turns = 0
         super().__init__(_NeverWaits())
         self._clock_resolution = 1e-6
         self.failures: list[dict[str, Any]] = []
@@ -40,6 +41,7 @@ class HeldLoop(asyncio.SelectorEventLoop):
         """Run until nothing is runnable without time passing."""
         asyncio.set_event_loop(self)
         while True:
+            self.turns += 1
             self.call_soon(self.stop)
             self.run_forever()
             if not self._ready and not self._is_due():

@@ -70,7 +70,9 @@ class PartitionModel:
             if offset < promised_end:
                 assert row == self.rows[offset], f"{name}: offset {offset} is {row}, not {self.rows[offset]}"
             else:
-                assert row in possible.get(offset, set()), f"{name}: offset {offset} is {row}, which was never or is cut {possible.get(offset)} {lost}"
+                assert row in possible.get(offset, set()), (
+                    f"{name}: offset {offset} is {row}, which was never or is cut {possible.get(offset)} {lost}"
+                )
             # A start that was moved, and moved back because the journal never heard of it, leaves no epochs before it.
             assert log.leader_epochs.epoch_of(offset) in (-1, row.leader_epoch), (
                 f"{name}: offset {offset} has epoch {row.leader_epoch}, the cache says {log.leader_epochs.entries}"

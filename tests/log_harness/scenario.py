@@ -14,10 +14,11 @@ from __future__ import annotations
 import errno
 import random
 
+from simulation import SimulatedCrash, SimulatedFilesystem
+
 from broker.log import LogConfig, LogManager, PartitionLog, journal_entries
 from log_harness.batches import NOW_MS, batch
 from log_harness.model import Operation, PartitionModel, Row
-from simulation import SimulatedCrash, SimulatedFilesystem
 from wal import Journal, JournalLimits, StorageError
 
 DIRECTORY = "data/logs"
@@ -204,14 +205,13 @@ class LogScenario:
         self.journal.commit()
 
     def checkpoint(self) -> None:
-        """As the node does it: the checkpoint covers what was enqueued, the trim waits for what is durable."""
-        sequence = self.journal.next_sequence
-        checkpoint = self.logs.begin_checkpoint(sequence)
+        """As the node does it: what the checkpoint covers is durable in the journal before the points are written."""
+        checkpoint = self.logs.begin_checkpoint(self.journal.next_sequence)
+        self.journal.commit()
         if self.rng.random() < 0.3:
             self.work_beside(checkpoint.run)
         else:
             checkpoint.run()
-        self.journal.commit()
         self.journal.trim(checkpoint.sequence)
 
     def work_beside(self, run: object) -> None:

@@ -30,6 +30,7 @@ class Observer:
         self.disks = disks
         self.history: list[Entry] = []  # history[i] is the entry committed at index i + 1
         self.committed_in: list[int] = []  # and the term of whoever applied it first
+        self.replaced: set[int] = set()  # nodes that lost their disk after they had acknowledged
         self.leaders: dict[int, int] = {}
         self.votes: dict[tuple[int, int], int] = {}
         self.settled: dict[tuple[int, int, int], Outcome] = {}
@@ -111,7 +112,8 @@ class Observer:
         holders = 0
         for voter in voters:
             durable = self.disks[voter].durable
-            holders += durable.term(index) == term or durable.snapshot().index >= index
+            there = durable.term(index) == term or durable.snapshot().index >= index
+            holders += there or voter in self.replaced
         require(
             holders >= majority(len(voters)),
             "CommittedIsDurable",

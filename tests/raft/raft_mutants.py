@@ -5,18 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from raft import NO_NODE, RaftNode, Ready, Role, election, reads, replication, snapshots
 from raft.log import RaftLog
-from raft.messages import AppendResponse, Entry, Heartbeat, Message, SnapshotChunk, SnapshotMetadata
+from raft.messages import AppendResponse, Entry, Heartbeat, SnapshotChunk, SnapshotMetadata
 from raft.proposals import Proposals
 from raft.quorum import committed_index
+from raft.ready import Outcome
 from raft.state import RaftState
-
-Mutant = Callable[[pytest.MonkeyPatch], None]
 
 
 def vote_wiped_on_stepping_down(patch: pytest.MonkeyPatch) -> None:
@@ -198,7 +195,7 @@ def proposals_forgotten_on_stepping_down(patch: pytest.MonkeyPatch) -> None:
 
     def committed(proposals: Proposals, entries: list[Entry]) -> None:
         while proposals._pending and proposals._pending[0].index <= entries[-1].index:
-            proposals._settle_first(_OK)
+            proposals._settle_first(Outcome.OK)
 
     patch.setattr(Proposals, "committed", committed)
 
@@ -213,9 +210,3 @@ def no_pre_vote_and_no_stickiness(patch: pytest.MonkeyPatch) -> None:
         election.start_election(state, transfer=True)
 
     patch.setattr(election, "campaign", campaign)
-
-
-from raft.ready import Outcome  # noqa: E402
-
-_OK = Outcome.OK
-_ = Message

@@ -213,6 +213,7 @@ class Cluster:
         node = self.nodes[node_id]
         node.disk, node.directory_id = Disk(self.bootstrap), directory_id
         self.observer.disks[node_id] = node.disk
+        self.observer.replaced.add(node_id)
 
     def pause(self, node_id: int) -> None:
         self.nodes[node_id].paused = True

@@ -88,6 +88,23 @@ def test_one_that_sets_a_late_deadline_does_not_delay_earlier_ones(world: Expiri
     assert world.expired == [(0, "soon"), (50, "later")]
 
 
+def test_one_that_fails_does_not_take_the_others_with_it(world: Expiries) -> None:
+    for key in ("a", "b", "c"):
+        world.timers.schedule((key,), 10)
+    original = world._on_expired
+
+    def on_expired(key: TimerKey) -> None:
+        assert key != ("a",), "the rule of this timer fails"
+        original(key)
+
+    world.timers._on_expired = on_expired
+    with pytest.raises(AssertionError, match="a callback failed"):
+        world.loop.advance(10)
+    world.loop.failures.clear()
+    world.loop.advance(1)
+    assert [key for _, key in world.expired] == ["b", "c"]
+
+
 def test_nothing_expires_after_closing(world: Expiries) -> None:
     world.timers.schedule(("a",), 10)
     world.timers.close()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from groups_harness import Consumer, GroupWorld, subscription
 
 from protocol.errors import ErrorCode
 from protocol.messages.join_group import JoinGroupResponse
 from protocol.messages.leave_group import MemberIdentity
+
+MakeWorld = Callable[..., GroupWorld]
 
 
 def static_group(world: GroupWorld) -> tuple[JoinGroupResponse, JoinGroupResponse]:
@@ -164,3 +168,24 @@ def test_static_and_dynamic_members_share_a_group(world: GroupWorld) -> None:
     static.join()
     world.settle_group([dynamic, static])
     assert {m.group_instance_id for m in world.described().members} == {None, "one"}
+
+
+def test_a_static_member_comes_back_to_a_full_group(make_world: MakeWorld) -> None:
+    world = make_world(group_max_size=2)
+    static_group(world)
+    assert world.join(instance="two").error is ErrorCode.NONE
+    assert world.join(instance="three").error is ErrorCode.GROUP_MAX_SIZE_REACHED
+
+
+def test_absent_static_members_without_a_rebalance_timeout_cost_nothing(world: GroupWorld) -> None:
+    """A client may ask for a rebalance timeout of 0; waiting for its session must not become a busy loop."""
+    first = world.join(instance="one", session_ms=100_000).response
+    world.sync(first.member_id, first.generation_id, {}, instance="one")
+    world.join(instance="one", session_ms=100_000, rebalance_ms=0)
+    newcomer = world.join(version=3, rebalance_ms=5_000)
+    world.leave(newcomer_id(world))
+    assert newcomer.error is ErrorCode.UNKNOWN_MEMBER_ID
+    before = world.loop.turns
+    world.advance(50_000)
+    assert world.loop.turns - before < 1000
+    assert world.state() == "PreparingRebalance"

@@ -30,6 +30,7 @@ class Served:
         self.asked: list[str] = []
         self.produce: list[Deferred] = []
         self.heartbeat: list[asyncio.Future[HeartbeatResponse]] = []
+        self.listener: Listener | None = None
 
     def handle_produce(self, services: object, context: RequestContext, request: ProduceRequest) -> Deferred:
         self.asked.append(f"produce {context.correlation_id}")
@@ -95,6 +96,7 @@ def serve(scenario: Scenario) -> None:
         listener = Listener("PLAINTEXT", "127.0.0.1", 0, dispatcher=dispatcher, limits=LIMITS, loop=loop)
         await listener.bind()
         await listener.start()
+        served.listener = listener
         clients: list[Client] = []
 
         async def connect() -> Client:
@@ -265,5 +267,27 @@ def test_connections_above_the_limit_of_an_address_are_refused() -> None:
         again = await connect()
         again.send(18, 0, 2, b"")
         assert (await again.receive())[0] == 2
+
+    serve(scenario)
+
+
+def test_a_listener_that_stops_answers_what_it_read_and_reads_no_more() -> None:
+    """A client that never pauses once held the whole drain timeout: its next request always kept it busy."""
+
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        busy, idle = await connect(), await connect()
+        busy.send_heartbeat(1)
+        idle.send_produce(1)
+        await until(lambda: len(served.heartbeat) == 1 and len(served.produce) == 1)
+        served.produce[0].resolve(ProduceResponse())
+        await idle.receive()
+        assert served.listener is not None
+        stopping = asyncio.ensure_future(served.listener.stop())
+        assert await idle.is_closed()
+        busy.send_heartbeat(2)
+        served.heartbeat[0].set_result(HeartbeatResponse())
+        assert (await busy.receive())[0] == 1
+        await stopping
+        assert served.asked.count("heartbeat 2") == 0
 
     serve(scenario)

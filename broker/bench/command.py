@@ -1,0 +1,99 @@
+"""What `millstream bench` does with its options: read the texts, run, show, write, and choose the exit status.
+
+0 everything acknowledged was read back, 1 the run could not be made, 2 records were lost, duplicated, out of
+order or corrupted, or nothing was measured at all.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+
+from broker.bench.console import Progress, result_table
+from broker.bench.options import BenchOptions, parse_acks, parse_duration
+from broker.bench.results import BenchResult, append_csv, write_json
+from broker.bench.run import run_benchmark
+from broker.bench.wire import BenchError
+from protocol import KafkaError, ProtocolError
+
+DONE, FAILED, FAULTS_FOUND = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Where results go besides the terminal; None for nowhere."""
+
+    csv_output: str | None = None
+    json_output: str | None = None
+    report: str | None = None
+    report_interval_secs: int = 5
+    quiet: bool = False
+
+
+_OUTPUTS = tuple(field.name for field in dataclasses.fields(Outputs))
+
+
+def execute(arguments: Mapping[str, Any]) -> int:
+    """The exit status of a benchmark with these options of the command line, by their Python names."""
+    fields = dict(arguments)
+    try:
+        outputs = Outputs(**{name: fields.pop(name) for name in _OUTPUTS})
+        result = _run(read_options(fields), outputs)
+        _write(result, outputs)
+    except (BenchError, ProtocolError) as error:
+        return _refuse(str(error))
+    except KafkaError as error:
+        return _refuse(f"{error.code.name}: {error}")
+    return DONE if result.is_clean else FAULTS_FOUND
+
+
+def read_options(arguments: Mapping[str, Any]) -> BenchOptions:
+    fields = dict(arguments)
+    fields["duration_s"] = parse_duration(fields.pop("duration"))
+    fields["warmup_s"] = parse_duration(fields.pop("warmup_duration"))
+    fields["acks"] = parse_acks(fields["acks"])
+    fields["topic_configs"] = _settings(fields.pop("topic_config") or [])
+    fields["verify"] = fields.pop("validate")
+    return BenchOptions(**fields)
+
+
+def _settings(items: list[str]) -> dict[str, str]:
+    found = {}
+    for item in items:
+        key, separator, value = item.partition("=")
+        if not separator:
+            raise BenchError(f"--topic-config {item} must be KEY=VALUE")
+        found[key] = value
+    return found
+
+
+def _run(options: BenchOptions, outputs: Outputs) -> BenchResult:
+    console = Console(highlight=False)
+    warmup_s = 0.0 if options.message_count else options.warmup_s
+    with Progress(
+        console,
+        total_s=options.duration_s,
+        warmup_s=warmup_s,
+        interval_s=outputs.report_interval_secs,
+        quiet=outputs.quiet,
+    ) as progress:
+        result = run_benchmark(options, progress)
+    console.print(result_table(result))
+    return result
+
+
+def _write(result: BenchResult, outputs: Outputs) -> None:
+    if outputs.csv_output:
+        append_csv(outputs.csv_output, result)
+    if outputs.json_output:
+        write_json(outputs.json_output, result)
+
+
+def _refuse(message: str) -> int:
+    sys.stderr.write(f"millstream: {message}\n")
+    return FAILED

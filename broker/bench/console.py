@@ -1,0 +1,125 @@
+"""What a person sees: a line that moves while a run goes on, and a table when it is over."""
+
+from __future__ import annotations
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from broker.bench.load import Second
+from broker.bench.results import MEBIBYTE, BenchResult
+from protocol import ErrorCode
+
+
+def duration_text(value_us: float) -> str:
+    if value_us >= 1_000_000:
+        return f"{value_us / 1_000_000:.2f} s"
+    return f"{value_us / 1000:.2f} ms" if value_us >= 1000 else f"{value_us:.0f} µs"
+
+
+def error_name(name: str) -> str:
+    """Errors are counted by code number, or by a sentence where the wire has no code."""
+    return ErrorCode(int(name)).name if name.lstrip("-").isdigit() else name
+
+
+class Progress:
+    """On a terminal a line that is rewritten; in a pipe one line every `interval_s`."""
+
+    def __init__(self, console: Console, *, total_s: float, warmup_s: float, interval_s: float, quiet: bool) -> None:
+        self._console = console
+        self._total_s = total_s
+        self._warmup_s = warmup_s
+        self._interval_s = interval_s
+        self._quiet = quiet
+        self._last_line_s = 0.0
+        self._failed = 0
+        self._live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
+
+    def __enter__(self) -> Progress:
+        if self._live is not None and not self._quiet:
+            self._live.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def say(self, message: str) -> None:
+        if self._quiet:
+            return
+        if self._live is not None:
+            self._live.update(Text(message, style="dim"))
+        else:
+            self._console.print(message, highlight=False)
+
+    def on_start(self) -> None:
+        self.say(f"warming up for {self._warmup_s:g} s" if self._warmup_s else "running")
+
+    def on_verify(self, records: int) -> None:
+        if self._live is not None:
+            self.say(f"reading back: {records:,} records")
+
+    def on_second(self, second: Second) -> None:
+        self._failed += second.failed
+        if self._quiet or not second.elapsed_s:
+            return
+        line = (
+            f"{second.at_s:5.0f}/{self._total_s:.0f} s  Rate: {second.records / second.elapsed_s:,.0f} msg/s | "
+            f"{second.bytes / second.elapsed_s / MEBIBYTE:,.1f} MB/s | "
+            f"p50: {duration_text(second.latencies.percentile_us(50))} | "
+            f"p99: {duration_text(second.latencies.percentile_us(99))} | errors: {self._failed:,}"
+        )
+        if self._live is not None:
+            self._live.update(Text(line))
+        elif second.at_s - self._last_line_s >= self._interval_s - 0.5:
+            self._last_line_s = second.at_s
+            self._console.print(line, highlight=False)
+
+
+def result_table(result: BenchResult) -> RenderableType:
+    options = result.options
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(justify="right")
+    table.add_row("Mode", f"{options.mode} ({options.client}), acks={'all' if options.acks < 0 else options.acks}")
+    load = f"{options.concurrency} connections × {options.in_flight} in flight"
+    table.add_row("Load", load if not options.rate_limit else f"{load}, {options.rate_limit:g} msg/s open loop")
+    table.add_row("Measured", f"{result.duration_secs:.3f} s")
+    table.add_row("Messages", f"{result.total_messages:,}")
+    table.add_row("Failed", f"{result.failed_messages:,} ({100 - result.success_rate_pct:.2f} %)")
+    table.add_row("Message rate", f"{result.throughput_msg_per_sec:,.0f} msg/s")
+    if abs(result.requests_per_sec - result.throughput_msg_per_sec) > 1:
+        table.add_row("Requests", f"{result.requests_per_sec:,.0f} req/s")
+    table.add_row("Bandwidth", f"{result.throughput_bytes_per_sec / MEBIBYTE:,.2f} MB/s")
+    for name, value in result.latency_us.items():
+        label = "p99.9" if name == "p999" else name
+        table.add_row(f"Latency {label}", f"{value:,} µs  {value / 1000:10,.3f} ms")
+    for name, value in result.extra.items():
+        table.add_row(name.replace("_", " ").capitalize(), str(value))
+    _add_verification(table, result)
+    table.add_row(
+        "Load generator",
+        f"{result.generator_cpu_share:.0%} of a core, {result.generator_us_per_request:.1f} µs a request",
+    )
+    lines: list[RenderableType] = [table]
+    lines += [Text(f"{error_name(name)}: {count:,}", style="red") for name, count in result.errors.items()]
+    lines += [Text(f"warning: {warning}", style="yellow") for warning in result.warnings]
+    if result.verification is not None:
+        lines += [Text(example, style="red") for example in result.verification.examples]
+    return Group(*lines)
+
+
+def _add_verification(table: Table, result: BenchResult) -> None:
+    found = result.verification
+    if found is None:
+        if result.options.mode in ("produce", "soak"):
+            table.add_row("Read back", "not asked for")
+        return
+    table.add_row("Acknowledged", f"{found.acknowledged:,}")
+    table.add_row("Read back", f"{found.read_back:,}")
+    for name in ("lost", "duplicated", "out_of_order", "corrupted"):
+        value = getattr(found, name)
+        table.add_row(name.replace("_", " ").capitalize(), Text(f"{value:,}", style="red bold" if value else "green"))
+    if found.unacknowledged_found:
+        table.add_row("Not acknowledged, but there", f"{found.unacknowledged_found:,}")

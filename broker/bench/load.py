@@ -1,0 +1,195 @@
+"""Runs load generator processes through one window and gathers what they say."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Any
+
+from broker.bench import worker
+from broker.bench.histogram import LatencyHistogram
+from broker.bench.spec import WorkerSpec
+from broker.bench.wire import BenchError
+
+START_DELAY_NS = 50_000_000  # for the order to start to reach every worker
+READY_TIMEOUT_S = 120.0
+
+Message = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Second:
+    """What all workers did in one second of the measured part, or in what was left of the last."""
+
+    at_s: float  # its end, counted from the end of the warm-up
+    requests: int = 0
+    failed: int = 0
+    records: int = 0
+    bytes: int = 0
+    elapsed_s: float = 0.0
+    latencies: LatencyHistogram = field(default_factory=LatencyHistogram)
+
+
+@dataclass(slots=True)
+class LoadResult:
+    """What was measured, warm-up and draining excluded; rates are sums of the workers' own, over their own time."""
+
+    requests: int = 0
+    failed: int = 0
+    records: int = 0
+    bytes: int = 0
+    elapsed_s: float = 0.0
+    requests_per_s: float = 0.0
+    records_per_s: float = 0.0
+    bytes_per_s: float = 0.0
+    latencies: LatencyHistogram = field(default_factory=LatencyHistogram)
+    seconds: list[Second] = field(default_factory=list)
+    errors: dict[str, int] = field(default_factory=dict)
+    results: list[Message] = field(default_factory=list)
+    cpu_share: float = 0.0  # of a core, of the busiest worker
+    starved_share: float = 0.0  # of the time, of the worst: it could have run and no processor was free
+    cpu_us_per_request: float = 0.0
+
+
+class WorkerProcess:
+    """A worker and the thread that reads its lines into the queue of all."""
+
+    def __init__(self, number: int, spec: WorkerSpec, messages: SimpleQueue[tuple[int, Message | None]]) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", worker.__name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self._number = number
+        self._messages = messages
+        self.tell(spec.to_json())
+        self._reader = threading.Thread(target=self._read, name=f"bench-worker-{number}", daemon=True)
+        self._reader.start()
+
+    def tell(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._messages.put((self._number, json.loads(line)))
+        self._messages.put((self._number, None))
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        for stream in (self.process.stdin, self.process.stdout):
+            assert stream is not None
+            stream.close()
+
+
+def run_load(
+    specs: list[WorkerSpec],
+    *,
+    on_second: Callable[[Second], None] = lambda second: None,
+    on_start: Callable[[], None] = lambda: None,
+) -> LoadResult:
+    """One worker a spec, started together. `on_second` is called when all have reported a second."""
+    messages: SimpleQueue[tuple[int, Message | None]] = SimpleQueue()
+    workers = [WorkerProcess(number, spec, messages) for number, spec in enumerate(specs)]
+    try:
+        _wait_until_ready(messages, len(workers))
+        on_start()
+        start_ns = time.monotonic_ns() + START_DELAY_NS
+        for process in workers:
+            process.tell(json.dumps({"start_ns": start_ns}))
+        measured_from_ns = start_ns + round(specs[0].warmup_s * 1e9)
+        return _Gathering(len(workers), measured_from_ns, on_second).gather(messages)
+    finally:
+        for process in workers:
+            process.close()
+
+
+def _wait_until_ready(messages: SimpleQueue[tuple[int, Message | None]], count: int) -> None:
+    for _ in range(count):
+        _, message = messages.get(timeout=READY_TIMEOUT_S)
+        if message is None:
+            raise BenchError("a load generator process ended before it was ready; what it said is above")
+        assert message["kind"] == "ready", message
+
+
+class _Gathering:
+    def __init__(self, worker_count: int, measured_from_ns: int, on_second: Callable[[Second], None]) -> None:
+        self._worker_count = worker_count
+        self._measured_from_ns = measured_from_ns
+        self._on_second = on_second
+        self._ticks: list[list[Message]] = [[] for _ in range(worker_count)]
+        self._reported = 0
+        self.result = LoadResult()
+
+    def gather(self, messages: SimpleQueue[tuple[int, Message | None]]) -> LoadResult:
+        running = self._worker_count
+        while running:
+            number, message = messages.get()
+            if message is None:
+                running -= 1
+            elif message["kind"] == "tick" and message["phase"] == "run":
+                self._ticks[number].append(message)
+                self._report()
+            elif message["kind"] == "tick" and message["phase"] == "drain":
+                self.result.failed += message["failed"]
+            elif message["kind"] == "result":
+                self.result.results.append(message)
+                for name, count in message["errors"].items():
+                    self.result.errors[name] = self.result.errors.get(name, 0) + count
+        if len(self.result.results) < self._worker_count:
+            raise BenchError("a load generator process ended before its result; what it said is above")
+        self._reported = 1 << 62
+        self._sum()
+        return self.result
+
+    def _report(self) -> None:
+        while min(map(len, self._ticks)) > self._reported:
+            self._on_second(self._second(self._reported))
+            self._reported += 1
+
+    def _second(self, index: int) -> Second:
+        ticks = [ticks[index] for ticks in self._ticks if index < len(ticks)]
+        second = Second((max(tick["to_ns"] for tick in ticks) - self._measured_from_ns) / 1e9)
+        for tick in ticks:
+            second.requests += tick["requests"]
+            second.failed += tick["failed"]
+            second.records += tick["records"]
+            second.bytes += tick["bytes"]
+            second.elapsed_s = max(second.elapsed_s, (tick["to_ns"] - tick["from_ns"]) / 1e9)
+            second.latencies.add_counts(tick["latencies_us"])
+        return second
+
+    def _sum(self) -> None:
+        result = self.result
+        result.seconds = [self._second(index) for index in range(max(map(len, self._ticks)))]
+        for second in result.seconds:
+            result.latencies.merge(second.latencies)
+        spent_s = 0.0
+        for ticks in self._ticks:
+            if not ticks:
+                continue
+            elapsed_s = (ticks[-1]["to_ns"] - ticks[0]["from_ns"]) / 1e9
+            sums = {name: sum(tick[name] for tick in ticks) for name in ("requests", "failed", "records", "bytes")}
+            cpu_s = sum(tick["user_s"] + tick["system_s"] for tick in ticks)
+            result.requests += sums["requests"]
+            result.failed += sums["failed"]
+            result.records += sums["records"]
+            result.bytes += sums["bytes"]
+            result.requests_per_s += sums["requests"] / elapsed_s
+            result.records_per_s += sums["records"] / elapsed_s
+            result.bytes_per_s += sums["bytes"] / elapsed_s
+            result.elapsed_s = max(result.elapsed_s, elapsed_s)
+            result.cpu_share = max(result.cpu_share, cpu_s / elapsed_s)
+            starved_s = sum(tick["starved_s"] for tick in ticks)
+            result.starved_share = max(result.starved_share, starved_s / elapsed_s)
+            spent_s += cpu_s
+        result.cpu_us_per_request = spent_s / result.requests * 1e6 if result.requests else 0.0

@@ -1,0 +1,108 @@
+"""What a benchmark is asked to do, by chronik-bench's option names where it has them, and how texts are read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from broker.bench.payload import IDENTITY_BYTES, KEY_PATTERNS, PAYLOAD_PATTERNS
+from broker.bench.wire import BenchError
+from protocol.records import Compression
+
+MODES = ("produce", "consume", "round-trip", "metadata", "soak")
+CLIENTS = ("raw", "librdkafka")
+METADATA_STEPS = ("create", "auto-create", "delete", "create-delete")
+COMPRESSIONS = tuple(codec.name.lower() for codec in Compression)
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
+_SECONDS = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0}
+
+
+def parse_duration(text: str) -> float:
+    """Seconds from `500ms`, `60s`, `5m`, `2h` or a plain number of seconds."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        raise BenchError(f"{text} is no duration: write 500ms, 60s, 5m or 2h")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def parse_acks(text: str) -> int:
+    known = {"0": 0, "1": 1, "-1": -1, "all": -1}
+    if text not in known:
+        raise BenchError(f"{text} is no acks: it is 0, 1 or all")
+    return known[text]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchOptions:
+    """One benchmark. Durations in seconds."""
+
+    bootstrap_servers: str = "localhost:9092"
+    topic: str = "millstream-bench"
+    mode: str = "produce"
+    client: str = "raw"
+    concurrency: int = 64
+    in_flight: int = 1
+    partitions_per_request: int = 1
+    records_per_request: int = 1
+    processes: int = 1
+    message_size: int = 1024
+    message_count: int = 0
+    duration_s: float = 60.0
+    warmup_s: float = 5.0
+    rate_limit: float = 0.0
+    compression: str = "none"
+    partitions: int = 1
+    replication_factor: int = 1
+    topic_configs: dict[str, str] = field(default_factory=dict)
+    acks: int = 1
+    idempotent: bool = False
+    linger_ms: int = 0
+    batch_size: int = 16384
+    request_timeout_ms: int = 30_000
+    message_timeout_ms: int = 60_000
+    key_pattern: str = "random"
+    payload_pattern: str = "random"
+    consumer_group: str = "millstream-bench-consumer"
+    disable_auto_commit: bool = False
+    fetch_bytes_max: int = 8 << 20
+    metadata_step: str = "create-delete"
+    create_topic: bool = False
+    delete_topic_after: bool = False
+    verify: bool = True
+
+    def __post_init__(self) -> None:
+        _one_of("mode", self.mode, MODES)
+        _one_of("client", self.client, CLIENTS)
+        _one_of("compression", self.compression, COMPRESSIONS)
+        _one_of("key-pattern", self.key_pattern, KEY_PATTERNS)
+        _one_of("payload-pattern", self.payload_pattern, PAYLOAD_PATTERNS)
+        _one_of("metadata-step", self.metadata_step, METADATA_STEPS)
+        for name in ("concurrency", "in_flight", "partitions_per_request", "records_per_request", "processes"):
+            if getattr(self, name) < 1:
+                raise BenchError(f"--{name.replace('_', '-')} must be at least 1")
+        if self.message_size < IDENTITY_BYTES:
+            raise BenchError(f"--message-size must be at least {IDENTITY_BYTES}, for a record carries its identity")
+        if self.partitions_per_request > self.partitions:
+            raise BenchError("--partitions-per-request must not be above --partitions")
+        if self.duration_s <= 0:
+            raise BenchError("--duration must be above 0")
+
+    @property
+    def codec(self) -> Compression:
+        return Compression[self.compression.upper()]
+
+    @property
+    def uses_producer_ids(self) -> bool:
+        """Of a compressed batch nothing can be changed in place but its header: its identity is the producer's
+        sequence then."""
+        return self.idempotent or self.codec is not Compression.NONE
+
+    @property
+    def records_per_frame(self) -> int:
+        return self.records_per_request * self.partitions_per_request
+
+
+def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise BenchError(f"--{option} must be one of {', '.join(allowed)}, not {value}")

@@ -1,0 +1,161 @@
+"""What a run is reported as: one flat record, with chronik-bench's CSV columns and what they lacked behind them."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from broker.bench.load import LoadResult
+from broker.bench.options import BenchOptions
+from broker.bench.verify import Verification
+
+MEBIBYTE = 1 << 20
+
+CSV_COLUMNS = (
+    "timestamp", "mode", "duration_secs", "total_messages", "failed_messages", "total_bytes",
+    "throughput_msg_per_sec", "throughput_mb_per_sec", "success_rate_pct",
+    "latency_p50_us", "latency_p90_us", "latency_p95_us", "latency_p99_us", "latency_p999_us", "latency_max_us",
+    "latency_p50_ms", "latency_p90_ms", "latency_p95_ms", "latency_p99_ms", "latency_p999_ms", "latency_max_ms",
+    "message_size", "concurrency", "compression",
+    # Beyond chronik-bench's:
+    "client", "acks", "in_flight", "partitions_per_request", "records_per_request", "rate_limit", "requests_per_sec",
+    "acknowledged", "lost", "duplicated", "out_of_order", "corrupted", "generator_cpu_pct", "generator_starved_pct",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class BenchResult:
+    """One run. Rates are per second of the measured part, whose length is `duration_secs` to the microsecond."""
+
+    options: BenchOptions
+    timestamp: str
+    duration_secs: float
+    total_messages: int
+    failed_messages: int
+    total_bytes: int
+    throughput_msg_per_sec: float
+    throughput_bytes_per_sec: float
+    requests_per_sec: float
+    latency_us: dict[str, int]
+    distribution: list[tuple[float, float]]
+    seconds: list[dict[str, float]]
+    errors: dict[str, int]
+    generator_cpu_share: float
+    generator_starved_share: float
+    generator_us_per_request: float
+    verification: Verification | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def success_rate_pct(self) -> float:
+        total = self.total_messages + self.failed_messages
+        return 100.0 * self.total_messages / total if total else 100.0
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether every acknowledged record was there, once and in order, and something was measured at all."""
+        return self.total_messages > 0 and (self.verification is None or self.verification.is_clean)
+
+    @property
+    def warnings(self) -> list[str]:
+        return generator_warnings(self.generator_cpu_share, self.generator_starved_share)
+
+    def row(self) -> dict[str, object]:
+        """By CSV_COLUMNS."""
+        row: dict[str, object] = {
+            "timestamp": self.timestamp,
+            "mode": self.options.mode,
+            "duration_secs": f"{self.duration_secs:.6f}",
+            "total_messages": self.total_messages,
+            "failed_messages": self.failed_messages,
+            "total_bytes": self.total_bytes,
+            "throughput_msg_per_sec": f"{self.throughput_msg_per_sec:.2f}",
+            "throughput_mb_per_sec": f"{self.throughput_bytes_per_sec / MEBIBYTE:.3f}",
+            "success_rate_pct": f"{self.success_rate_pct:.4f}",
+            "requests_per_sec": f"{self.requests_per_sec:.2f}",
+            "generator_cpu_pct": f"{self.generator_cpu_share * 100:.1f}",
+            "generator_starved_pct": f"{self.generator_starved_share * 100:.1f}",
+        }
+        for name, value in self.latency_us.items():
+            row[f"latency_{name}_us"] = value
+            row[f"latency_{name}_ms"] = f"{value / 1000:.3f}"
+        for name in ("message_size", "concurrency", "compression", "client", "acks", "in_flight", "rate_limit"):
+            row[name] = getattr(self.options, name)
+        for name in ("partitions_per_request", "records_per_request"):
+            row[name] = getattr(self.options, name)
+        for name in ("acknowledged", "lost", "duplicated", "out_of_order", "corrupted"):
+            row[name] = "" if self.verification is None else getattr(self.verification, name)
+        return row
+
+    def as_json(self) -> dict[str, Any]:
+        fields = asdict(self)
+        fields["success_rate_pct"] = self.success_rate_pct
+        fields["warnings"] = self.warnings
+        return fields
+
+
+def generator_warnings(cpu_share: float, starved_share: float) -> list[str]:
+    found = []
+    if cpu_share > 0.85:
+        found.append(
+            f"the load generator used {cpu_share:.0%} of a core: it may have been the bottleneck; give it --processes"
+        )
+    if starved_share > 0.25:
+        found.append(
+            f"the load generator waited for a free processor {starved_share:.0%} of the time: something else is "
+            "running on this machine, or it is too small for both sides"
+        )
+    return found
+
+
+def result_of(options: BenchOptions, load: LoadResult, verification: Verification | None) -> BenchResult:
+    per_request = max(options.records_per_frame, 1) if options.mode in ("produce", "soak") else 1
+    return BenchResult(
+        options=options,
+        timestamp=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        duration_secs=load.elapsed_s,
+        total_messages=load.records,
+        failed_messages=load.failed * per_request,
+        total_bytes=load.bytes,
+        throughput_msg_per_sec=load.records_per_s,
+        throughput_bytes_per_sec=load.bytes_per_s,
+        requests_per_sec=load.requests_per_s,
+        latency_us=load.latencies.percentiles_us(),
+        distribution=load.latencies.distribution(),
+        seconds=[
+            {
+                "at_s": second.at_s,
+                "messages_per_s": second.records / second.elapsed_s if second.elapsed_s else 0.0,
+                "bytes_per_s": second.bytes / second.elapsed_s if second.elapsed_s else 0.0,
+                "failed": second.failed,
+                "p50_us": second.latencies.percentile_us(50),
+                "p99_us": second.latencies.percentile_us(99),
+            }
+            for second in load.seconds
+        ],
+        errors=load.errors,
+        generator_cpu_share=load.cpu_share,
+        generator_starved_share=load.starved_share,
+        generator_us_per_request=load.cpu_us_per_request,
+        verification=verification,
+    )
+
+
+def append_csv(path: str, result: BenchResult) -> None:
+    """A row, with the columns' names before the first."""
+    is_new = not os.path.exists(path) or os.path.getsize(path) == 0
+    with open(path, "a", newline="") as file:
+        writer = csv.DictWriter(file, CSV_COLUMNS)
+        if is_new:
+            writer.writeheader()
+        writer.writerow(result.row())
+
+
+def write_json(path: str, result: BenchResult) -> None:
+    with open(path, "w") as file:
+        json.dump(result.as_json(), file, indent=2)
+        file.write("\n")

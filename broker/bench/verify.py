@@ -1,0 +1,272 @@
+"""Reads back what a produce run wrote and counts it: lost, duplicated, out of order, corrupted.
+
+Every batch says who sent it (payload.py): a connection and the sequence of a request on it, or with producer ids
+the producer and its base sequence. For every partition and connection a byte a request holds whether it was seen.
+
+lost           acknowledged and not there, although the partition was read to its end
+duplicated     there more than once, acknowledged or not
+out of order   behind a later request of the same connection: a connection's requests are pipelined in order
+corrupted      a batch whose checksum does not hold, or which has other records than were sent
+
+Requests that failed or were never answered may be there or not; how many were is told, and is no fault.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from broker.bench.payload import IDENTITY, IDENTITY_BYTES
+from broker.bench.wire import LATEST, Address, Cluster, by_leader, check
+from protocol import ErrorCode, KafkaError
+from protocol.messages.fetch import FetchPartition, FetchRequest, FetchResponse, FetchTopic
+from protocol.records import BatchHeader, read_batch_header, read_records, verify_crc
+
+FETCH_BYTES = 16 << 20
+MISSING_WAIT_S = 5.0
+
+
+@dataclass(slots=True)
+class Account:
+    """What became of the requests of one connection."""
+
+    connection_id: int
+    partitions: list[int]
+    sent: int
+    failed: dict[int, list[int]]  # error codes in the order of the partitions, by sequence
+    unknown: set[int]
+    producer_id: int = -1
+
+    def outcomes(self, place: int) -> bytearray:
+        """A byte for every request: 1 if it was acknowledged for the partition at that place of the request."""
+        acknowledged = bytearray(b"\1") * self.sent
+        for sequence, codes in self.failed.items():
+            if codes[place]:
+                acknowledged[sequence] = 0
+        for sequence in self.unknown:
+            acknowledged[sequence] = 0
+        return acknowledged
+
+
+@dataclass(slots=True)
+class Verification:
+    """In records."""
+
+    acknowledged: int = 0
+    read_back: int = 0
+    lost: int = 0
+    duplicated: int = 0
+    out_of_order: int = 0
+    corrupted: int = 0
+    unacknowledged_found: int = 0
+    foreign: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    @property
+    def is_clean(self) -> bool:
+        return not (self.lost or self.duplicated or self.out_of_order or self.corrupted)
+
+    def note(self, example: str) -> None:
+        if len(self.examples) < 10:
+            self.examples.append(example)
+
+
+class _Sender:
+    """One connection's requests in one partition."""
+
+    __slots__ = ("acknowledged", "connection_id", "last", "seen")
+
+    def __init__(self, connection_id: int, acknowledged: bytearray) -> None:
+        self.connection_id = connection_id
+        self.acknowledged = acknowledged
+        self.seen = bytearray(len(acknowledged))
+        self.last = -1
+
+    def missing(self) -> list[int]:
+        if self.seen == self.acknowledged:
+            return []
+        return [
+            sequence
+            for sequence, (acknowledged, seen) in enumerate(zip(self.acknowledged, self.seen, strict=True))
+            if acknowledged and not seen
+        ]
+
+
+class PartitionCheck:
+    """Takes the batches of one partition in the order of the log."""
+
+    def __init__(
+        self, partition: int, accounts: Iterable[Account], records_per_batch: int, result: Verification
+    ) -> None:
+        self.partition = partition
+        self.records_per_batch = records_per_batch
+        self.result = result
+        self._by_connection: dict[int, _Sender] = {}
+        self._by_producer: dict[int, _Sender] = {}
+        for account in accounts:
+            if partition not in account.partitions:
+                continue
+            sender = _Sender(account.connection_id, account.outcomes(account.partitions.index(partition)))
+            if account.producer_id >= 0:
+                self._by_producer[account.producer_id] = sender
+            else:
+                self._by_connection[account.connection_id] = sender
+        self._identity_at = -1
+        self._length = -1
+
+    def take(self, buffer: memoryview, position: int, header: BatchHeader) -> None:
+        try:
+            verify_crc(buffer, position, header)
+        except KafkaError:
+            self.result.corrupted += header.record_count
+            self.result.note(f"partition {self.partition}, offset {header.base_offset}: wrong checksum")
+            return
+        if self._by_producer:
+            sender = self._by_producer.get(header.producer_id)
+            sequence = header.base_sequence // self.records_per_batch
+        else:
+            connection_id, sequence = self._identity(buffer, position, header)
+            sender = self._by_connection.get(connection_id)
+        if sender is None or sequence >= len(sender.seen):
+            self.result.foreign += header.record_count
+        elif header.record_count != self.records_per_batch:
+            self.result.corrupted += header.record_count
+            self.result.note(f"partition {self.partition}, offset {header.base_offset}: other records than were sent")
+        else:
+            self._count(sender, sequence, header)
+
+    def _identity(self, buffer: memoryview, position: int, header: BatchHeader) -> tuple[int, int]:
+        """Batches of one run have the identity at one place; where it is says the first, read as records."""
+        if header.batch_length != self._length or header.attributes & 7:
+            records = read_records(buffer, position, header, decompressed_bytes_max=1 << 30)
+            value = (records[0].value if records else None) or b""
+            if len(value) < IDENTITY_BYTES:
+                return -1, 0
+            if not header.attributes & 7:
+                batch = bytes(buffer[position : position + header.size_bytes])
+                self._identity_at, self._length = batch.find(value), header.batch_length
+            connection_id, sequence, _ = IDENTITY.unpack_from(value)
+        else:
+            connection_id, sequence, _ = IDENTITY.unpack_from(buffer, position + self._identity_at)
+        return connection_id, sequence
+
+    def _count(self, sender: _Sender, sequence: int, header: BatchHeader) -> None:
+        result, count = self.result, header.record_count
+        if sender.seen[sequence]:
+            result.duplicated += count
+            result.note(f"{self._name(sender, sequence)} is there again at offset {header.base_offset}")
+            return
+        sender.seen[sequence] = 1
+        if sender.acknowledged[sequence]:
+            result.read_back += count
+        else:
+            result.unacknowledged_found += count
+        if sequence < sender.last:
+            result.out_of_order += count
+            result.note(f"{self._name(sender, sequence)} is behind request {sender.last}")
+        else:
+            sender.last = sequence
+
+    def _name(self, sender: _Sender, sequence: int) -> str:
+        return f"partition {self.partition}: request {sequence} of connection {sender.connection_id & 0xFFFF}"
+
+    @property
+    def _senders(self) -> Iterable[_Sender]:
+        return [*self._by_connection.values(), *self._by_producer.values()]
+
+    @property
+    def is_complete(self) -> bool:
+        return not any(sender.missing() for sender in self._senders)
+
+    def finish(self) -> None:
+        """Count what was acknowledged and never came."""
+        for sender in self._senders:
+            self.result.acknowledged += sum(sender.acknowledged) * self.records_per_batch
+            missing = sender.missing()
+            self.result.lost += len(missing) * self.records_per_batch
+            for sequence in missing[:3]:
+                self.result.note(f"{self._name(sender, sequence)} was acknowledged and is lost")
+
+
+def verify(
+    cluster: Cluster,
+    topic: str,
+    accounts: list[Account],
+    start_offsets: Mapping[int, int],
+    records_per_batch: int,
+    *,
+    on_progress: Callable[[int], None] = lambda records: None,
+) -> Verification:
+    """Reads every partition from `start_offsets` to its end, and a little longer where something is missing."""
+    result = Verification()
+    checks = {partition: PartitionCheck(partition, accounts, records_per_batch, result) for partition in start_offsets}
+    positions = dict(start_offsets)
+    deadline = 0.0
+    while True:
+        leaders = cluster.wait_for_leaders(topic)
+        ends = cluster.retry(lambda leaders=leaders: cluster.offsets(topic, leaders, LATEST))  # type: ignore[misc]
+        behind = {index: end for index, end in ends.items() if index in positions and positions[index] < end}
+        if behind:
+            _read(cluster, topic, leaders, positions, behind, checks, on_progress)
+            continue
+        # A follower's progress reaches the high watermark a little after the acknowledgement of acks=1.
+        if all(found.is_complete for found in checks.values()) or (deadline and time.monotonic() > deadline):
+            break
+        deadline = deadline or time.monotonic() + MISSING_WAIT_S
+        time.sleep(0.05)
+    for found in checks.values():
+        found.finish()
+    return result
+
+
+def _read(
+    cluster: Cluster,
+    topic: str,
+    leaders: Mapping[int, Address],
+    positions: dict[int, int],
+    ends: Mapping[int, int],
+    checks: Mapping[int, PartitionCheck],
+    on_progress: Callable[[int], None],
+) -> None:
+    """Read the partitions of `ends` up to there, moving `positions`."""
+    for address, partitions in by_leader({index: leaders[index] for index in ends}).items():
+        connection = cluster.connection(address)
+        while unread := [index for index in partitions if positions[index] < ends[index]]:
+            # The first partition of a request is served first, so the one that is furthest behind leads.
+            unread.sort(key=lambda index: positions[index] - ends[index])
+            wanted = [
+                FetchPartition(partition=index, fetch_offset=positions[index], partition_max_bytes=FETCH_BYTES)
+                for index in unread
+            ]
+            request = FetchRequest(
+                max_wait_ms=500,
+                min_bytes=1,
+                max_bytes=FETCH_BYTES,
+                topics=[FetchTopic(topic=topic, partitions=wanted)],
+            )
+            answer = connection.send(request, FetchResponse)
+            check(answer.error_code, f"fetching {topic}")
+            for partition in answer.responses[0].partitions if answer.responses else []:
+                check(partition.error_code, f"fetching {topic}-{partition.partition_index}")
+                index = partition.partition_index
+                positions[index] = _take_batches(partition.records, positions[index], checks[index])
+            on_progress(checks[partitions[0]].result.read_back)
+
+
+def _take_batches(records: bytes | memoryview | None, offset: int, into: PartitionCheck) -> int:
+    """The offset behind the last whole batch; a fetch may end in a part of one, and begin before its offset."""
+    view = memoryview(records or b"")
+    position = 0
+    while position < len(view):
+        try:
+            header = read_batch_header(view, position)
+        except KafkaError as error:
+            if error.code is not ErrorCode.CORRUPT_MESSAGE or position == 0:
+                raise
+            break
+        if header.next_offset > offset:
+            into.take(view, position, header)
+            offset = header.next_offset
+        position += header.size_bytes
+    return offset

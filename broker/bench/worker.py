@@ -1,0 +1,148 @@
+"""A load generator process: reads its spec, prepares everything, says that it is ready, and runs at the given instant.
+
+`python -m broker.bench.worker`, started by the benchmark; spec.py has what is said in both directions.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import resource
+import sys
+import time
+
+from broker.bench.frames import ProduceAnswer, ProduceFrame
+from broker.bench.histogram import count_latencies
+from broker.bench.load_connection import LoadConnection
+from broker.bench.payload import PreparedBatch
+from broker.bench.produce_loop import ProduceLoop
+from broker.bench.spec import ConnectionPlan, WorkerSpec
+from broker.bench.window import Tally, Window
+from protocol.records import Compression
+
+
+def main() -> int:
+    spec = WorkerSpec.from_json(sys.stdin.readline())
+    runner = _Producer(spec)
+    say({"kind": "ready"})
+    order = sys.stdin.readline()
+    if not order:
+        return 1  # the benchmark is gone
+    window = Window(int(json.loads(order)["start_ns"]), spec.warmup_s, spec.duration_s)
+    # What was prepared stays; the collector must not look through it again and again in the hot loop.
+    gc.collect()
+    gc.freeze()
+    runner.run(window)
+    return 0
+
+
+def say(message: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(message, separators=(",", ":")) + "\n")
+    sys.stdout.flush()
+
+
+class CostMeter:
+    """What this process spent since it was last asked: on the CPU, and waiting for one."""
+
+    def __init__(self) -> None:
+        self._last = self._read()
+
+    @staticmethod
+    def _read() -> tuple[float, float, float]:
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return usage.ru_utime, usage.ru_stime, _run_queue_wait_s()
+
+    def take(self) -> dict[str, float]:
+        now = self._read()
+        before, self._last = self._last, now
+        names = ("user_s", "system_s", "starved_s")
+        return {name: later - earlier for name, later, earlier in zip(names, now, before, strict=True)}
+
+
+def _run_queue_wait_s() -> float:
+    """How long this process was runnable while no processor was free; 0 where the kernel does not tell."""
+    try:
+        with open(f"/proc/{os.getpid()}/schedstat") as file:
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
+
+
+def report_tick(tally: Tally, meter: CostMeter, extra: dict[str, object] | None = None) -> None:
+    say(
+        {
+            "kind": "tick",
+            "phase": tally.phase,
+            "from_ns": tally.from_ns,
+            "to_ns": tally.to_ns,
+            "requests": tally.done,
+            "failed": tally.failed,
+            "records": tally.records,
+            "bytes": tally.bytes,
+            "latencies_us": count_latencies(tally.latencies_us),
+            **meter.take(),
+            **(extra or {}),
+        }
+    )
+
+
+class _Producer:
+    def __init__(self, spec: WorkerSpec) -> None:
+        self.spec = spec
+        now_ms = time.time_ns() // 1_000_000
+        connections = [self._connection(plan, now_ms) for plan in spec.plans]
+        partitions_per_request = len(spec.plans[0].partitions)
+        self._records_per_frame = partitions_per_request * spec.records_per_request
+        self._meter = CostMeter()
+        self.loop = ProduceLoop(
+            connections,
+            ProduceAnswer(spec.topic, partitions_per_request) if spec.acks else None,
+            in_flight=spec.in_flight,
+            rate_per_s=spec.rate_per_s,
+            request_limit=spec.request_limit,
+            drain_s=spec.request_timeout_ms / 1000,
+            # After a lost connection nobody knows which sequences the broker has: a producer with an id
+            # would have to begin a new epoch, which this generator does not.
+            reconnects=spec.plans[0].producer_id < 0,
+            on_tick=self._on_tick,
+        )
+
+    def _connection(self, plan: ConnectionPlan, now_ms: int) -> LoadConnection:
+        spec = self.spec
+        batch = PreparedBatch(
+            record_count=spec.records_per_request,
+            message_size=spec.message_size,
+            payload_pattern=spec.payload_pattern,
+            key_pattern=spec.key_pattern,
+            compression=Compression[spec.compression.upper()],
+            now_ms=now_ms,
+            seed=spec.seed + plan.connection_id,
+            producer_id=plan.producer_id,
+            producer_epoch=plan.producer_epoch,
+        )
+        frame = ProduceFrame(
+            batch,
+            connection_id=plan.connection_id,
+            topic=spec.topic,
+            partitions=plan.partitions,
+            acks=spec.acks,
+            timeout_ms=spec.request_timeout_ms,
+        )
+        return LoadConnection(plan.connection_id, (plan.host, plan.port), plan.partitions, frame)
+
+    def _on_tick(self, tally: Tally) -> None:
+        tally.done = len(tally.latencies_us)
+        tally.records = tally.done * self._records_per_frame
+        tally.bytes = tally.records * self.spec.message_size
+        report_tick(tally, self._meter)
+
+    def run(self, window: Window) -> None:
+        self._meter.take()
+        self.loop.run(window)
+        accounts = [connection.account() for connection in self.loop.connections]
+        say({"kind": "result", "errors": self.loop.errors, "accounts": accounts})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

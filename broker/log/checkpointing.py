@@ -1,0 +1,181 @@
+"""Checkpoints of all logs: what bounds how much of the journal, and of the segments, a restart after a crash looks at.
+
+`LogManager.begin_checkpoint` (loop) takes out what must be synced, `Checkpoint.run` (worker) syncs it and writes the
+checkpoint files, then the journal may be trimmed below `Checkpoint.sequence`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from broker.log.checkpoints import (
+    CLEANER_OFFSETS,
+    EMPTY_PRODUCER_STATES,
+    LOG_START_OFFSETS,
+    RECOVERY_POINTS,
+    TopicPartition,
+    read_checkpoint,
+    write_checkpoint,
+)
+from broker.log.disk import Disk
+from broker.log.partition_log import PartitionLog
+from broker.log.retention import DELETED_SUFFIX
+from broker.log.truncation import CheckpointWork
+from wal import CorruptionError, StorageError
+
+logger = logging.getLogger(__name__)
+
+
+class CheckpointFiles:
+    """The checkpoint files of a data directory and what they say, or will. The lock is for both: the loop lowers a
+    point for a truncation while a worker writes them."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+        self.lock = threading.Lock()
+        self.recovery_points: dict[TopicPartition, int] = {}
+        self.log_starts: dict[TopicPartition, int] = {}
+        self.empty_until: dict[TopicPartition, int] = {}
+        self.cleaned_until: dict[TopicPartition, int] = {}
+        # Partitions that are gone, though the files still speak of them.
+        self._outdated: set[TopicPartition] = set()
+
+    def _files(self) -> list[tuple[str, dict[TopicPartition, int]]]:
+        return [
+            (RECOVERY_POINTS, self.recovery_points),
+            (LOG_START_OFFSETS, self.log_starts),
+            (EMPTY_PRODUCER_STATES, self.empty_until),
+            (CLEANER_OFFSETS, self.cleaned_until),
+        ]
+
+    def read(self, disk: Disk) -> None:
+        for name, offsets in self._files():
+            try:
+                offsets.update(read_checkpoint(disk, f"{self.directory}/{name}"))
+            except CorruptionError as error:
+                logger.warning("%s: every log is looked at from its start instead", error)
+
+    def write(self, disk: Disk) -> None:
+        """The lock is held."""
+        for name, offsets in self._files():
+            # Most nodes compact nothing; a file that would say nothing is not made.
+            if offsets or disk.exists(f"{self.directory}/{name}"):
+                write_checkpoint(disk, f"{self.directory}/{name}", offsets)
+        self._outdated.clear()
+
+    def forget(self, key: TopicPartition) -> None:
+        with self.lock:
+            self._forget(key)
+
+    def _forget(self, key: TopicPartition) -> None:
+        self._outdated.add(key)
+        for _, offsets in self._files():
+            offsets.pop(key, None)
+
+    def forget_all_but(self, known: set[TopicPartition]) -> None:
+        for key in {key for _, offsets in self._files() for key in offsets} - known:
+            self._forget(key)
+
+    def begin_log(self, disk: Disk, key: TopicPartition) -> None:
+        """A new partition: what the files say of a former one of its name must not be taken for its own."""
+        with self.lock:
+            if key in self._outdated:
+                self.write(disk)
+            self.empty_until[key] = 0
+
+    def lower_recovery_point(self, disk: Disk, key: TopicPartition, offset: int) -> None:
+        """Durable on return, before the truncation that needs it."""
+        with self.lock:
+            if self.recovery_points.get(key, 0) > offset:
+                self.recovery_points[key] = offset
+                write_checkpoint(disk, f"{self.directory}/{RECOVERY_POINTS}", self.recovery_points)
+
+    def take_in(self, work: CheckpointWork) -> None:
+        """`work` is synced. The lock is held."""
+        work.finish()
+        key = (work.log.topic, work.log.partition)
+        self.recovery_points[key] = work.log.recovery_point
+        self.log_starts[key] = work.log_start_offset
+        if work.empty_until >= 0:
+            self.empty_until[key] = work.empty_until
+        else:
+            self.empty_until.pop(key, None)
+
+
+class Discards:
+    """Files and directories that are given up and go later, when their delay is over."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._due: list[tuple[int, str]] = []  # (due ms, path)
+        self._delayed: list[tuple[int, str]] = []  # (delay ms, path), counted from when the loop next looks
+
+    def add(self, path: str, *, due_ms: int) -> None:
+        self._due.append((due_ms, path))
+
+    def add_delayed(self, path: str, *, delay_ms: int) -> None:
+        """From a worker, which has no clock."""
+        with self._lock:
+            self._delayed.append((delay_ms, path))
+
+    def take(self, now_ms: int) -> list[str]:
+        with self._lock:
+            delayed, self._delayed = self._delayed, []
+        self._due += [(now_ms + delay_ms, path) for delay_ms, path in delayed]
+        due = [path for due_ms, path in self._due if due_ms <= now_ms]
+        self._due = [entry for entry in self._due if entry[0] > now_ms]
+        return due
+
+
+class Checkpoint:
+    """A checkpoint under way. `run` may block for many syncs and belongs on a worker thread."""
+
+    def __init__(
+        self,
+        sequence: int,
+        work: list[CheckpointWork],
+        *,
+        files: CheckpointFiles,
+        disk: Disk,
+        is_current: Callable[[PartitionLog], bool],
+        discards: Discards,
+        sync_root: bool,
+        on_failure: Callable[[str], None],
+    ) -> None:
+        self.sequence = sequence
+        self._work = work
+        self._files = files
+        self._filesystem = disk.filesystem
+        self._is_current = is_current
+        self._discards = discards
+        self._sync_root = sync_root
+        self._on_failure = on_failure
+
+    def run(self) -> None:
+        """Sync, then write the checkpoint files. A failed sync is final: the kernel forgets what it could not write,
+        so no later checkpoint of this process may claim it. Raises StorageError."""
+        disk = Disk(self._filesystem, 4)
+        try:
+            for work in self._work:
+                work.run(disk)
+            if self._sync_root:
+                disk.sync_directory(self._files.directory)
+            self._publish(disk)
+        except StorageError as error:
+            self._on_failure(f"an earlier checkpoint failed: {error}")
+            raise
+        finally:
+            disk.close()
+
+    def _publish(self, disk: Disk) -> None:
+        with self._files.lock:
+            current = [work for work in self._work if self._is_current(work.log)]
+            for work in current:
+                self._files.take_in(work)
+            self._files.write(disk)
+        for work in current:
+            for path in work.discarded:
+                disk.rename_if_there(path, path + DELETED_SUFFIX)
+                self._discards.add_delayed(path + DELETED_SUFFIX, delay_ms=work.log.config.file_delete_delay_ms)

@@ -1,0 +1,470 @@
+"""Elections: etcd's cases on votes, pre-votes, check-quorum and stepping down (named in raft_etcd_cases)."""
+
+from __future__ import annotations
+
+import pytest
+from raft_harness import Member, Network, entries, only, storage_with
+
+from raft import NO_NODE, Configuration, HardState, Role
+from raft.messages import (
+    AppendRequest,
+    AppendResponse,
+    Heartbeat,
+    HeartbeatResponse,
+    Message,
+    TimeoutNow,
+    VoteRequest,
+    VoteResponse,
+)
+from raft.state import TRANSITIONS
+
+FOLLOWER, PRE_CANDIDATE, CANDIDATE, LEADER = Role
+THREE = Configuration.of(1, 2, 3)
+FIVE = Configuration.of(1, 2, 3, 4, 5)
+
+
+class TestWinning:
+    @pytest.mark.parametrize(
+        ("size", "dead", "role", "term"),
+        [
+            (3, (), LEADER, 1),
+            (3, (3,), LEADER, 1),
+            (3, (2, 3), PRE_CANDIDATE, 0),
+            (4, (2, 3), PRE_CANDIDATE, 0),
+            (5, (2, 3), LEADER, 1),
+            (1, (), LEADER, 1),
+        ],
+    )
+    def test_a_majority_that_answers_elects(self, size: int, dead: tuple[int, ...], role: Role, term: int) -> None:
+        network = Network(*range(1, size + 1))
+        network.dead.update(dead)
+        network.campaign(1)
+        assert (network[1].role, network[1].term) == (role, term)
+
+    def test_a_shorter_log_loses_and_learns_the_term(self) -> None:
+        longer = [Member(node_id, FIVE, 1) for node_id in (2, 3)]
+        network = Network(Member(1, FIVE), *longer, Member(4, FIVE, 1, 1), Member(5, FIVE))
+        network.campaign(1)
+        assert (network[1].role, network[1].term) == (FOLLOWER, 1)
+
+    def test_each_node_can_be_elected_in_turn(self) -> None:
+        network = Network(1, 2, 3)
+        for campaigner in (1, 2, 3):
+            for member in network.members.values():
+                member.node.forget_leader()
+            network.campaign(campaigner)
+            roles = network.roles()
+            assert [each for each in roles if roles[each] is LEADER and each == campaigner] == [campaigner]
+            leaders = [each for each in (1, 2, 3) if network[each].role is LEADER]
+            assert leaders == [campaigner]
+
+    def test_the_winner_may_overwrite_entries_of_a_higher_term_that_were_never_committed(self) -> None:
+        members = [Member(1, FIVE, 1), Member(2, FIVE, 1), Member(3, FIVE, 2)]
+        members += [Member(node_id, FIVE, term=2, vote=3) for node_id in (4, 5)]
+        network = Network(*members)
+        network.campaign(1)
+        assert (network[1].role, network[1].term) == (FOLLOWER, 2)
+        network.campaign(1)
+        assert (network[1].role, network[1].term) == (LEADER, 3)
+        assert [member.log_terms() for member in members] == [[1, 3]] * 5
+
+    def test_dueling_candidates(self) -> None:
+        """The loser of the first round asks again later: it disturbs nobody, its log is too short."""
+        network = Network(1, 2, 3)
+        network.cut(1, 3)
+        network.campaign(1)
+        network.campaign(3)
+        assert network.roles() == {1: LEADER, 2: FOLLOWER, 3: FOLLOWER}
+        network.heal()
+        network.campaign(3)
+        assert network.roles()[1] is LEADER
+        assert [network[each].term for each in (1, 2, 3)] == [1, 1, 1]
+
+    def test_a_cut_off_candidate_concedes(self) -> None:
+        network = Network(1, 2, 3)
+        network.isolate(1)
+        network.campaign(1)
+        network.campaign(3)
+        network.heal()
+        network.tick(3)
+        network.propose(3, b"force follower")
+        assert (network[1].role, network[1].term) == (FOLLOWER, 1)
+        assert all(member.log_terms() == [1, 1] for member in network.members.values())
+
+    def test_split_votes_are_retried(self) -> None:
+        network = Network(1, 2, 3)
+        network.campaign(1)
+        network.isolate(1)
+        for node_id in (2, 3):
+            network[node_id].node.forget_leader()
+        requests = {node_id: network[node_id].campaign() for node_id in (2, 3)}
+        # Each has heard the other's request before its answer.
+        answers = [answer for each in (2, 3) for answer in network[5 - each].step(requests[each][-1])]
+        both = [message for answer in answers for message in network[answer.recipient].step(answer)]
+        assert [network[each].role for each in (2, 3)] == [CANDIDATE, CANDIDATE]
+        network.deliver(both)
+        assert [network[each].term for each in (2, 3)] == [2, 2]
+        network.campaign(2)
+        assert network[2].role is LEADER
+        assert [network[each].term for each in (2, 3)] == [3, 3]
+
+    def test_a_node_with_a_smaller_term_completes_an_election(self) -> None:
+        """One was cut off, comes back with an old term, and just then the leader is cut off."""
+        network = Network(1, 2, 3)
+        network.cut(1, 3)
+        network.cut(2, 3)
+        network.campaign(1)
+        network[3].campaign()
+        network.transfer(1, 2)
+        assert network.roles() == {1: FOLLOWER, 2: LEADER, 3: PRE_CANDIDATE}
+        network.heal()
+        network.cut(2, 1)
+        network.cut(2, 3)
+        for node_id in (1, 3):
+            network[node_id].tick(10)
+        for _ in range(2):
+            network.campaign(3)
+            network.campaign(1)
+        assert LEADER in (network[1].role, network[3].role)
+
+
+class TestVoting:
+    @pytest.mark.parametrize("role", list(Role))
+    @pytest.mark.parametrize("pre_vote", [False, True])
+    def test_a_better_candidate_has_the_vote_from_any_role(self, role: Role, pre_vote: bool) -> None:
+        """Once nothing is heard of a leader; a leader itself gives way only to a transfer."""
+        member = Member(1, term=1)
+        if role is PRE_CANDIDATE:
+            member.campaign()
+        elif role is CANDIDATE:
+            member.become_candidate()
+        elif role is LEADER:
+            member.become_leader()
+        term = member.term
+        answers = only(VoteResponse, member.step(VoteRequest(term + 1, 2, 1, 42, term + 1, pre_vote, role is LEADER)))
+        assert answers == [VoteResponse(term + 1, 1, 2, True, pre_vote)]
+        if pre_vote:
+            assert (member.role, member.term) == (role, term)
+        else:
+            assert (member.role, member.term, member.state.voted_for) == (FOLLOWER, term + 1, 2)
+
+    @pytest.mark.parametrize("pre_vote", [False, True])
+    @pytest.mark.parametrize("index", [0, 1, 2, 3])
+    @pytest.mark.parametrize("term", [0, 1, 2, 3])
+    def test_the_log_decides(self, index: int, term: int, pre_vote: bool) -> None:
+        member = Member(1, Configuration.of(1, 2), 2, 2, term=3)
+        [answer] = only(VoteResponse, member.step(VoteRequest(3, 2, 1, index, term, pre_vote)))
+        assert answer.granted is (term == 3 or (term == 2 and index >= 2))
+
+    @pytest.mark.parametrize(("voted_for", "granted"), [(2, True), (1, False)])
+    def test_a_vote_that_was_given_stays_given(self, voted_for: int, granted: bool) -> None:
+        member = Member(1, Configuration.of(1, 2), 2, 2, term=2, vote=voted_for)
+        assert member.step(VoteRequest(2, 2, 1, 3, 2)) == [VoteResponse(2, 1, 2, granted)]
+
+    @pytest.mark.parametrize("role", [PRE_CANDIDATE, CANDIDATE, LEADER])
+    def test_who_stands_for_election_has_voted_for_itself(self, role: Role) -> None:
+        member = Member(1)
+        member.become_candidate() if role is not LEADER else member.become_leader()
+        if role is PRE_CANDIDATE:
+            member.campaign()
+        [answer] = only(VoteResponse, member.step(VoteRequest(member.term, 2, 1, 99, 99)))
+        assert not answer.granted
+
+    def test_the_vote_survives_stepping_down_in_the_same_term(self) -> None:
+        """Wiping it elects two leaders in one term without any crash."""
+        member = Member()
+        member.become_candidate()
+        member.step(Heartbeat(1, 2, 1, 0))
+        assert (member.role, member.state.voted_for) == (FOLLOWER, 1)
+        assert member.storage.hard_state().voted_for == 1
+        member.node.forget_leader()
+        [answer] = only(VoteResponse, member.step(VoteRequest(1, 3, 1, 9, 9)))
+        assert not answer.granted
+
+    def test_the_vote_survives_a_restart(self) -> None:
+        member = Member()
+        member.step(VoteRequest(1, 2, 1, 0, 0))
+        member = Member(storage=member.storage)
+        assert member.step(VoteRequest(1, 3, 1, 9, 9)) == [VoteResponse(1, 1, 3, False)]
+
+    def test_the_vote_is_durable_before_the_answer_leaves(self) -> None:
+        member = Member()
+        member.node.step(VoteRequest(1, 2, 1, 0, 0))
+        ready = member.node.ready()
+        assert ready is not None
+        assert (ready.hard_state, ready.must_sync) == (HardState(1, 2, 0), True)
+        assert ready.early_messages == []
+        assert ready.messages == [VoteResponse(1, 1, 2, True)]
+
+    def test_a_duplicated_vote_counts_once(self) -> None:
+        candidate = Member(1, FIVE)
+        candidate.become_candidate()
+        for _ in range(5):
+            candidate.step(VoteResponse(1, 2, 1, True))
+        assert candidate.role is CANDIDATE
+
+    def test_a_vote_for_an_earlier_term_does_not_count(self) -> None:
+        candidate = Member(term=5)
+        candidate.become_candidate()
+        candidate.step(VoteResponse(5, 2, 1, True))
+        assert candidate.role is CANDIDATE
+
+    def test_a_pre_vote_of_an_earlier_round_does_not_count(self) -> None:
+        candidate = Member()
+        candidate.become_candidate()
+        candidate.campaign()
+        candidate.step(VoteResponse(1, 2, 1, True, pre_vote=True))
+        assert (candidate.role, candidate.term) == (PRE_CANDIDATE, 1)
+
+    def test_a_learner_votes_if_asked(self) -> None:
+        """It may have been promoted and not know yet."""
+        learner = Member(2, Configuration({1: bytes(16)}, {2: bytes(16)}))
+        assert only(VoteResponse, learner.step(VoteRequest(2, 1, 2, 11, 11)))[0].granted
+
+
+class TestOwnVote:
+    """A candidate's own vote counts once it is durable."""
+
+    def waiting_candidate(self) -> tuple[Member, object]:
+        member = Member()
+        member.campaign()
+        for voter in (2, 3):
+            member.node.step(VoteResponse(1, voter, 1, True, pre_vote=True))
+        ready = member.node.ready()
+        assert ready is not None
+        assert member.role is CANDIDATE
+        return member, ready
+
+    def test_it_is_ignored_once_the_election_is_lost(self) -> None:
+        member, ready = self.waiting_candidate()
+        member.node.step(Heartbeat(1, 2, 1, 0))
+        member.persist(ready)  # type: ignore[arg-type]
+        member.finish(ready)  # type: ignore[arg-type]
+        assert (member.role, member.state.votes) == (FOLLOWER, {})
+
+    def test_a_candidate_does_not_lead_before_it(self) -> None:
+        member, ready = self.waiting_candidate()
+        for voter in (2, 3):
+            member.node.step(VoteResponse(1, voter, 1, True))
+        assert member.role is CANDIDATE
+        member.persist(ready)  # type: ignore[arg-type]
+        member.finish(ready)  # type: ignore[arg-type]
+        assert member.role is LEADER
+
+    def test_one_other_vote_suffices_with_it(self) -> None:
+        member, ready = self.waiting_candidate()
+        member.node.step(VoteResponse(1, 2, 1, True))
+        assert member.role is CANDIDATE
+        member.finish(ready)  # type: ignore[arg-type]
+        assert member.role is LEADER
+
+
+class TestRoles:
+    @pytest.mark.parametrize("origin", list(Role))
+    @pytest.mark.parametrize("role", list(Role))
+    def test_only_moves_of_the_table_are_possible(self, origin: Role, role: Role) -> None:
+        state = Member().state
+        state.role = origin
+        if role in TRANSITIONS[origin]:
+            state.change_role(role)
+        else:
+            with pytest.raises(AssertionError):
+                state.change_role(role)
+
+    def test_followers_do_not_become_leaders_without_an_election(self) -> None:
+        assert LEADER not in TRANSITIONS[FOLLOWER] | TRANSITIONS[PRE_CANDIDATE]
+        assert TRANSITIONS[LEADER] == {FOLLOWER}
+
+    @pytest.mark.parametrize("role", list(Role))
+    def test_everyone_steps_down_for_a_higher_term(self, role: Role) -> None:
+        for message, leader in (
+            (VoteRequest(3, 2, 1, 0, 3, transfer=True), NO_NODE),
+            (AppendRequest(3, 2, 1, 0, 0, 0), 2),
+        ):
+            member = Member()
+            if role is PRE_CANDIDATE:
+                member.campaign()
+            elif role is CANDIDATE:
+                member.become_candidate()
+            elif role is LEADER:
+                member.become_leader()
+            last_index = member.last_index
+            member.step(message)
+            assert (member.role, member.term, member.state.leader) == (FOLLOWER, 3, leader)
+            assert member.last_index == last_index
+
+    @pytest.mark.parametrize("kind", [Heartbeat, AppendRequest])
+    def test_a_candidate_returns_to_the_leader_of_its_term(self, kind: type[Message]) -> None:
+        network = Network(1, 2, 3)
+        network.isolate(3)
+        network.campaign(1)
+        network[3].become_candidate()
+        network.heal()
+        message = Heartbeat(1, 1, 3, 0) if kind is Heartbeat else AppendRequest(1, 1, 3, 0, 0, 0)
+        network.deliver([message])
+        assert (network[3].role, network[3].state.leader, network[3].term) == (FOLLOWER, 1, 1)
+
+    def test_a_leader_ignores_being_asked_to_campaign(self) -> None:
+        leader = Member(1, Configuration.of(1))
+        leader.campaign()
+        before = leader.node.status()
+        assert leader.campaign() == []
+        assert leader.node.status() == before
+
+    @pytest.mark.parametrize(("voters", "promotable"), [((1,), True), ((1, 2, 3), True), ((2, 3), False)])
+    def test_only_voters_campaign(self, voters: tuple[int, ...], promotable: bool) -> None:
+        member = Member(1, Configuration.of(*voters))
+        member.tick(30)
+        assert (member.role is not FOLLOWER) is promotable
+
+    def test_a_learner_never_campaigns(self) -> None:
+        network = Network(1, 2, learners=[2])
+        network[2].tick(50)
+        network.campaign(2)
+        assert network[2].role is FOLLOWER
+        network.campaign(1)
+        network[2].step(TimeoutNow(1, 1, 2))
+        assert network.roles() == {1: LEADER, 2: FOLLOWER}
+
+    def test_a_promoted_learner_does(self) -> None:
+        from raft import Change, ChangeKind
+
+        network = Network(1, 2, learners=[2])
+        network.campaign(1)
+        network[1].node.propose_configuration_change([Change(ChangeKind.ADD_VOTER, 2)])
+        network.pump()
+        network.transfer(1, 2)
+        assert network.roles() == {1: FOLLOWER, 2: LEADER}
+
+    def test_two_leaders_of_one_term_are_a_defect(self) -> None:
+        leader = Member()
+        leader.become_leader()
+        with pytest.raises(AssertionError, match="both lead term 1"):
+            leader.step(Heartbeat(1, 2, 1, 0))
+
+    def test_messages_for_others_are_not_ours(self) -> None:
+        member = Member()
+        assert member.step(VoteRequest(9, 2, 3, 0, 0)) == []
+        assert member.term == 0
+
+
+class TestQuorumAndStickiness:
+    def test_a_leader_that_hears_a_majority_stays(self) -> None:
+        leader = Member()
+        leader.become_leader()
+        for _ in range(30):
+            leader.step(HeartbeatResponse(1, 2, 1))
+            leader.tick()
+        assert leader.role is LEADER
+
+    def test_a_leader_that_does_not_steps_down(self) -> None:
+        leader = Member()
+        leader.become_leader()
+        leader.tick(11)
+        assert (leader.role, leader.term) == (FOLLOWER, 1)
+
+    def test_who_hears_a_leader_does_not_help_to_depose_it(self) -> None:
+        network = Network(1, 2, 3)
+        network.campaign(1)
+        network[2].tick(9)
+        assert network[2].step(VoteRequest(9, 3, 2, 99, 99)) == []
+        assert network[2].term == 1
+
+    def test_who_has_not_heard_one_for_an_election_timeout_does(self) -> None:
+        network = Network(1, 2, 3)
+        network.campaign(1)
+        for node_id in (2, 3):
+            network[node_id].state.election_timeout = 99
+            network[node_id].tick(10)
+        network.campaign(3)
+        assert network[3].role is LEADER
+        assert network[1].role is FOLLOWER or network[1].term < network[3].term
+
+    def test_a_follower_that_lost_its_leader_votes_at_once(self) -> None:
+        """The connection closed: with it the failover need not wait for the timeout."""
+        network = Network(1, 2, 3)
+        network.campaign(1)
+        network.isolate(1)
+        for node_id in (2, 3):
+            network[node_id].node.forget_leader()
+        network.tick(2, 1)
+        assert network[2].role is LEADER
+
+    def test_forgetting_a_leader_that_is_not_known_changes_nothing(self) -> None:
+        member = Member()
+        before = member.node.status()
+        member.node.forget_leader()
+        assert member.node.status() == before
+
+    def test_a_stuck_candidate_with_a_higher_term_is_freed(self) -> None:
+        network = Network(1, 2, 3)
+        network.campaign(1)
+        network.isolate(3)
+        network[3].node.forget_leader()
+        network[3].become_candidate()
+        network[3].become_candidate()
+        assert (network[3].role, network[3].term) == (CANDIDATE, 3)
+        network.heal()
+        network.tick(1)
+        assert network[1].role is FOLLOWER
+        assert network[1].term == network[3].term == 3
+        network[2].node.forget_leader()
+        network.campaign(1)
+        assert network[1].role is LEADER
+        assert network[3].role is FOLLOWER
+
+    def test_a_cut_off_follower_does_not_disturb_when_it_returns(self) -> None:
+        network = Network(1, 2, 3)
+        network.campaign(1)
+        network.isolate(3)
+        for _ in range(3):
+            network.propose(1)
+        network[3].tick(50)
+        assert (network[3].role, network[3].term) == (PRE_CANDIDATE, 1)
+        network.heal()
+        network.campaign(3)
+        network.tick(1)
+        assert network.roles() == {1: LEADER, 2: FOLLOWER, 3: FOLLOWER}
+        assert network[1].term == 1
+
+    def test_a_non_member_follows_and_does_not_campaign(self) -> None:
+        network = Network(Member(1, Configuration.of(1)), Member(2, Configuration.of(1)))
+        network[2].tick(30)
+        network.campaign(1)
+        network.deliver([Heartbeat(1, 1, 2, 0)])
+        assert (network[2].role, network[2].state.leader) == (FOLLOWER, 1)
+
+    @pytest.mark.parametrize(
+        "message", [Heartbeat(1, 2, 1, 0), AppendRequest(1, 2, 1, 0, 0, 0), VoteRequest(1, 2, 1, 0, 0)]
+    )
+    def test_who_lags_is_told_the_term(self, message: Message) -> None:
+        answers = Member(term=5).step(message)
+        assert [answer.term for answer in answers] == [5]
+
+    def test_answers_from_the_past_are_not_answered(self) -> None:
+        member = Member(term=5)
+        assert member.step(AppendResponse(1, 2, 1, 9)) == []
+        assert member.step(VoteResponse(1, 2, 1, True)) == []
+
+
+@pytest.mark.parametrize(("elapsed", "chance"), [(5, 0), (10, 1), (13, 4), (15, 6), (18, 9), (20, 10)])
+def test_timeouts_are_spread_over_one_interval(elapsed: int, chance: int) -> None:
+    """With each of the ten jitters equally likely."""
+    timeouts = [Member(jitter=lambda bound, draw=draw: draw % bound).state.election_timeout for draw in range(10)]  # type: ignore[misc]
+    assert sum(elapsed >= timeout for timeout in timeouts) == chance
+
+
+def test_a_restarted_node_is_a_follower_with_its_log_and_term() -> None:
+    member = Member(storage=storage_with(THREE, 1, 1, 2, term=4, vote=3, committed=2))
+    status = member.node.status()
+    assert (status.role, status.term, status.voted_for) == (FOLLOWER, 4, 3)
+    assert (status.last_index, status.committed) == (3, 2)
+    member.drain()
+    assert [entry.index for entry in member.applied] == [1, 2]
+
+
+def test_entries_of_a_term_that_is_not_durable_are_a_defect() -> None:
+    storage = storage_with(THREE)
+    storage.append(entries(7))
+    with pytest.raises(AssertionError, match="hard state must be written before"):
+        Member(storage=storage)

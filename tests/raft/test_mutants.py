@@ -1,0 +1,97 @@
+"""The tests are tested: Raft with one mistake in it must fail them, each mistake a test of this table.
+
+A mutant is caught by seeds of the simulator (any within the range) or by a named test, which passes without it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+
+import pytest
+import raft_mutants
+from raft_scenario import Scenario
+
+BY_SIMULATOR = {
+    "vote_wiped_on_stepping_down": 0,
+    "matching_suffix_truncated": 0,
+    "vote_without_comparing_logs": 0,
+    "leader_counts_itself_before_persisting": 0,
+    "everything_sent_before_persisting": 0,
+    "candidate_leads_before_its_own_vote_is_durable": 0,
+    "heartbeat_commits_what_the_follower_may_not_have": 0,
+    "proposals_forgotten_on_stepping_down": 0,
+    "read_before_the_own_term_commits": 0,
+    "read_without_asking_a_majority": 0,
+}
+SEEDS_TRIED = 400
+
+BY_TEST = {
+    "vote_wiped_on_stepping_down": "test_elections.TestVoting.test_the_vote_survives_stepping_down_in_the_same_term",
+    "matching_suffix_truncated": "test_replication.TestFollower.test_a_matching_suffix_is_never_cut",
+    "commit_over_an_unverified_snapshot_tail": (
+        "test_snapshots.TestReceiving.test_the_commit_does_not_reach_over_a_tail_that_nothing_verified"
+    ),
+    "two_configuration_changes_at_once": ("test_membership.TestOneAtATime.test_a_second_change_waits_for_the_first"),
+    "configuration_change_before_the_own_term_commits": (
+        "test_membership.TestOneAtATime.test_none_before_an_entry_of_the_own_term_commits"
+    ),
+    "old_term_committed_by_counting": "test_paper.TestSafety.test_figure_8",
+    "vote_without_comparing_logs": "test_elections.TestWinning.test_a_shorter_log_loses_and_learns_the_term",
+    "leader_counts_itself_before_persisting": (
+        "test_replication.TestCommit.test_followers_may_commit_before_the_leader_is_durable"
+    ),
+    "everything_sent_before_persisting": (
+        "test_elections.TestVoting.test_the_vote_is_durable_before_the_answer_leaves"
+    ),
+    "candidate_leads_before_its_own_vote_is_durable": (
+        "test_elections.TestOwnVote.test_one_other_vote_suffices_with_it"
+    ),
+    "every_vote_response_counted": "test_elections.TestVoting.test_a_duplicated_vote_counts_once",
+    "append_commits_beyond_what_it_verified": (
+        "test_replication.TestFollower.test_a_commit_does_not_reach_over_an_unverified_tail"
+    ),
+    "overtaken_write_counts_as_durable": (
+        "test_log.TestPersisting.test_an_overtaken_write_does_not_count_even_if_the_entry_returns"
+    ),
+    "removed_voter_may_not_campaign": (
+        "test_membership.TestMembersComeAndGo.test_a_voter_that_only_an_uncommitted_entry_removes_may_lead_once_more"
+    ),
+    "no_pre_vote_and_no_stickiness": (
+        "test_elections.TestQuorumAndStickiness.test_a_cut_off_follower_does_not_disturb_when_it_returns"
+    ),
+}
+
+
+def named_test(name: str) -> Callable[[], None]:
+    module, *path = name.split(".")
+    found: object = importlib.import_module(module)
+    if len(path) == 2:
+        found = getattr(found, path[0])()
+    return getattr(found, path[-1])  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("mutant", BY_SIMULATOR)
+def test_the_simulator_catches(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    getattr(raft_mutants, mutant)(monkeypatch)
+    for seed in range(BY_SIMULATOR[mutant], SEEDS_TRIED):
+        try:
+            Scenario(seed).run()
+        except AssertionError:
+            return
+    pytest.fail(f"{mutant} survived {SEEDS_TRIED} seeds")
+
+
+@pytest.mark.parametrize("mutant", BY_TEST)
+def test_a_named_test_catches(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    test = named_test(BY_TEST[mutant])
+    test()
+    getattr(raft_mutants, mutant)(monkeypatch)
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        test()
+
+
+def test_every_mutant_is_in_the_table() -> None:
+    mutants = {name for name, each in vars(raft_mutants).items() if getattr(each, "__module__", "") == "raft_mutants"}
+    functions = {name for name in mutants if callable(getattr(raft_mutants, name))}
+    assert functions == set(BY_SIMULATOR) | set(BY_TEST)
