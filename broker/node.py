@@ -29,7 +29,7 @@ from broker.log import LogConfig, LogManager
 from broker.metadata import CONSUMER_OFFSETS, RESOURCE_BROKER, MetadataDelta, MetadataImage, MetadataPublisher
 from broker.network import Dispatcher, Listener, ListenerLimits
 from broker.partition import Partition, PartitionTable
-from broker.quorum import OneNodeQuorum, load_or_create_meta_properties
+from broker.quorum import RaftQuorum, load_or_create_meta_properties
 from wal import Filesystem, Journal, JournalLimits, OsFilesystem
 
 logger = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class Node:
     def _build_rooms(self, config: BrokerConfig) -> None:
         loop = asyncio.get_running_loop()
         self._publisher = MetadataPublisher()
-        self._quorum = OneNodeQuorum(
+        self._quorum = RaftQuorum(
             self._filesystem,
             f"{config.data_directory}/metadata",
             node_id=config.node_id,

@@ -85,7 +85,7 @@ class WireConnection:
 
     def send(self, request: Request, response: type[R]) -> R:
         api = request.__schema__.api
-        assert api is not None
+        assert isinstance(api, ApiKey)
         return self.send_version(request, response, self.version(api))
 
     def send_version(self, request: Request, response: type[R], version: int) -> R:

@@ -104,6 +104,28 @@ class MetadataDelta:
             metadata_offset=max(metadata_offset, base.metadata_offset),
         )
 
+    @classmethod
+    def between(cls, base: MetadataImage, image: MetadataImage) -> MetadataDelta:
+        """What tells `image` from `base`, however it came about: complete already, not to be replayed on."""
+        delta = cls(base)
+        brokers = base.brokers.keys() | image.brokers.keys()
+        delta.changed_broker_ids = {i for i in brokers if base.brokers.get(i) != image.brokers.get(i)}
+        resources = base.configs.keys() | image.configs.keys()
+        delta.changed_configs = {r for r in resources if base.configs.get(r) != image.configs.get(r)}
+        features = base.features.keys() | image.features.keys()
+        delta.changed_features = {f for f in features if base.features.get(f) != image.features.get(f)}
+        delta.deleted_topics = [t for i, t in base.topics_by_id.items() if i not in image.topics_by_id]
+        for topic_id, topic in image.topics_by_id.items():
+            previous = base.topics_by_id.get(topic_id)
+            if previous == topic:
+                continue
+            delta._topics[topic_id] = _TopicInProgress(topic.name, topic_id, topic.partitions)
+            if previous is None:
+                delta.created_topics.append(topic)
+            else:
+                delta._list_partition_changes(topic, previous)
+        return delta
+
     @property
     def deleted_topic_ids(self) -> list[bytes]:
         return [topic.topic_id for topic in self.deleted_topics]
@@ -159,7 +181,7 @@ class MetadataDelta:
         before = previous.partitions
         for partition in topic.partitions:
             old = before[partition.partition] if partition.partition < len(before) else None
-            if old is not partition:
+            if old is not partition and old != partition:
                 self.partition_changes.append(PartitionChange(topic, partition, old))
 
     def _complete_configs(self) -> Mapping[tuple[int, str], Mapping[str, str]]:

@@ -39,3 +39,13 @@ class MetadataPublisher:
         self.image = delta.complete(metadata_offset)
         for subscriber in self._subscribers:
             subscriber(delta, self.image)
+
+    def replace(self, records: Sequence[MetadataRecord], metadata_offset: int) -> None:
+        """Put what `records` make from nothing (a snapshot) in place of the image, and tell everyone what differs."""
+        fresh = MetadataDelta(EMPTY_IMAGE)
+        fresh.replay_all(records)
+        image = fresh.complete(metadata_offset)
+        delta = MetadataDelta.between(self.image, image)
+        self.image = image
+        for subscriber in self._subscribers:
+            subscriber(delta, image)

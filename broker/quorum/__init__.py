@@ -1,8 +1,10 @@
 """The log of cluster metadata: proposals in, committed entries out, applied to this broker's image in order.
 
-`Quorum` is the seam. `OneNodeQuorum` commits an entry when it is durable here.
+`Quorum` is the seam. `RaftQuorum` commits an entry when it is durable on a majority of the voters; of one, as of any
+other number.
 """
 
+from broker.quorum.driver import RaftQuorum
 from broker.quorum.meta_properties import (
     MetaProperties,
     WrongDirectory,
@@ -10,13 +12,18 @@ from broker.quorum.meta_properties import (
     new_uuid,
     uuid_text,
 )
-from broker.quorum.one_node import OneNodeQuorum
-from broker.quorum.quorum import Quorum
+from broker.quorum.quorum import Quorum, QuorumSettings
+from broker.quorum.transport import RaftTransport, Transport
+from broker.quorum.watch import LeadershipWatch
 
 __all__ = [
+    "LeadershipWatch",
     "MetaProperties",
-    "OneNodeQuorum",
     "Quorum",
+    "QuorumSettings",
+    "RaftQuorum",
+    "RaftTransport",
+    "Transport",
     "WrongDirectory",
     "load_or_create_meta_properties",
     "new_uuid",

@@ -4,9 +4,36 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from broker.metadata import MetadataPublisher, MetadataRecord
+from raft import NO_DIRECTORY, Configuration
+from wal import JournalLimits
+
+# How much log is replayed at a start, at most twice: about 30,000 records, a tenth of a second.
+SNAPSHOT_INTERVAL_BYTES = 4 << 20
+# A proposal is a few hundred bytes; more than this waiting means that disks or network do not keep up.
+PROPOSALS_MAX = 10_000
+
+LIMITS = JournalLimits(
+    commit_bytes_max=1 << 20, commit_entries_max=4096, segment_bytes=SNAPSHOT_INTERVAL_BYTES, spare_segments_max=1
+)
+
+
+@dataclass(frozen=True, slots=True)
+class QuorumSettings:
+    """`bootstrap`: who takes part according to the configuration, until the log itself says something else."""
+
+    bootstrap: Configuration
+    directory_id: bytes = NO_DIRECTORY
+    tick_ms: int = 50
+    heartbeat_ticks: int = 2
+    # A leader that is silent for this long, up to twice, is replaced.
+    election_timeout_ms: int = 1000
+    snapshot_interval_bytes: int = SNAPSHOT_INTERVAL_BYTES
+    proposals_max: int = PROPOSALS_MAX
+    limits: JournalLimits = LIMITS
 
 
 class Quorum(Protocol):
@@ -14,7 +41,7 @@ class Quorum(Protocol):
 
     @property
     def is_leader(self) -> bool:
-        """Whether `propose` is worth trying here."""
+        """Whether `propose` is worth trying here: this node leads, and its image holds all that was committed."""
         ...
 
     @property
@@ -23,7 +50,7 @@ class Quorum(Protocol):
         ...
 
     async def start(self, publisher: MetadataPublisher) -> None:
-        """Apply everything committed so far, then go on with what is committed later.
+        """Begin to take part. In a quorum of one, everything committed so far is applied when this returns.
 
         Raises wal.StorageError or UnknownMetadata where the log cannot be read.
         """
@@ -37,8 +64,8 @@ class Quorum(Protocol):
         """Put `records` into the log as one entry, applied whole or not at all.
 
         The entry has its place in the log when this returns; the future completes after it was applied to the
-        image of this broker, or fails with KafkaError (KAFKA_STORAGE_ERROR, NOT_CONTROLLER). It is shared: whoever
-        may be cancelled awaits it through `asyncio.shield`.
+        image of this broker, or fails with KafkaError (KAFKA_STORAGE_ERROR, NOT_CONTROLLER: it may be applied all the
+        same). It is shared: whoever may be cancelled awaits it through `asyncio.shield`.
         A proposal that got no place raises at once: NOT_CONTROLLER, KAFKA_STORAGE_ERROR, or REQUEST_TIMED_OUT where
         too many wait already.
         """

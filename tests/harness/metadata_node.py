@@ -24,7 +24,8 @@ from broker.metadata import (
     MetadataPublisher,
     MetadataRecord,
 )
-from broker.quorum import OneNodeQuorum, load_or_create_meta_properties
+from broker.quorum import QuorumSettings, RaftQuorum, load_or_create_meta_properties
+from raft import Configuration
 from wal import Filesystem, JournalLimits
 
 T = TypeVar("T")
@@ -78,12 +79,13 @@ class MetadataNode:
         # Entries a batch, to see what was applied together.
         self.applied_offsets: list[int] = []
         self.publisher.subscribe(lambda delta, image: self.applied_offsets.append(image.metadata_offset))
-        self.quorum = OneNodeQuorum(
+        self.quorum = RaftQuorum(
             self.filesystem,
             f"{DATA_DIRECTORY}/metadata",
             node_id=NODE_ID,
-            snapshot_interval_bytes=self.snapshot_interval_bytes,
-            limits=SMALL_SEGMENTS,
+            settings=QuorumSettings(
+                Configuration.of(NODE_ID), snapshot_interval_bytes=self.snapshot_interval_bytes, limits=SMALL_SEGMENTS
+            ),
             on_failure=self.failures.append,
         )
         self.meta_properties = load_or_create_meta_properties(

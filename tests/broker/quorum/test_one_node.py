@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import random
+import struct
 
 import pytest
 from harness.metadata_node import DATA_DIRECTORY, CountingUuids, MetadataNode
@@ -19,8 +20,9 @@ from broker.metadata import (
     UnknownMetadata,
 )
 from broker.metadata.records import RESOURCE_GROUP
-from broker.quorum import OneNodeQuorum
+from broker.quorum import QuorumSettings, RaftQuorum, log_storage
 from protocol.errors import ErrorCode, KafkaError
+from raft import Configuration, EntryKind
 from wal import CorruptionError, Journal, StorageError
 
 METADATA = f"{DATA_DIRECTORY}/metadata"
@@ -60,7 +62,7 @@ def test_a_restart_from_a_snapshot_and_the_log_behind_it_gives_the_same() -> Non
         assert node.filesystem.exists(f"{METADATA}/snapshot")
         node.restart()
         assert facts(node.image) == before
-        assert len(node.applied_offsets) == 2, "everything at once, then the registration"
+        assert len(node.applied_offsets) == 3, "the snapshot, what followed on it, the registration"
 
 
 def test_without_a_snapshot_interval_reached_there_is_no_snapshot() -> None:
@@ -103,10 +105,11 @@ def test_a_log_that_ends_before_its_snapshot_is_refused() -> None:
 
 def test_entries_of_a_newer_format_are_refused() -> None:
     disk = SimulatedFilesystem()
-    with MetadataNode(disk):
-        pass
+    with MetadataNode(disk) as node:
+        last, term = node.quorum.status().last_index, node.quorum.term
     journal = Journal.open(disk, METADATA)
-    journal.enqueue(1, [b"\x92\x02\x90"])  # [format version 2, []]
+    entry = struct.pack(">qqB", term, last + 1, EntryKind.NORMAL) + b"\x92\x02\x90"  # [format version 2, []]
+    journal.enqueue(log_storage.ENTRY, [entry])
     journal.commit()
     journal.close()
     with pytest.raises(UnknownMetadata, match="format 2"):
@@ -117,7 +120,7 @@ def test_a_proposal_to_a_log_that_is_not_running_is_refused() -> None:
     record = ConfigRecord(RESOURCE_GROUP, "g", "k", "v")
 
     async def propose() -> None:
-        quorum = OneNodeQuorum(SimulatedFilesystem(), METADATA, node_id=1)
+        quorum = RaftQuorum(SimulatedFilesystem(), METADATA, node_id=1)
         with pytest.raises(KafkaError) as before:
             await quorum.propose([record])
         assert before.value.code is ErrorCode.NOT_CONTROLLER
@@ -136,7 +139,7 @@ def test_a_stop_settles_what_was_proposed() -> None:
     disk = SimulatedFilesystem()
 
     async def propose_and_stop() -> None:
-        quorum = OneNodeQuorum(disk, METADATA, node_id=1)
+        quorum = RaftQuorum(disk, METADATA, node_id=1)
         await quorum.start(MetadataPublisher())
         future = quorum.propose([ConfigRecord(RESOURCE_GROUP, "g", "k", "v")])
         await quorum.stop()
@@ -146,11 +149,11 @@ def test_a_stop_settles_what_was_proposed() -> None:
     asyncio.run(propose_and_stop())
 
 
-def test_a_proposal_without_room_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("broker.quorum.one_node.PROPOSALS_MAX", 3)
+def test_a_proposal_without_room_is_refused_at_once() -> None:
+    settings = QuorumSettings(Configuration.of(1), proposals_max=3)
 
     async def overfill() -> None:
-        quorum = OneNodeQuorum(SimulatedFilesystem(), METADATA, node_id=1)
+        quorum = RaftQuorum(SimulatedFilesystem(), METADATA, node_id=1, settings=settings)
         await quorum.start(MetadataPublisher())
         record = ConfigRecord(RESOURCE_GROUP, "g", "k", "v")
         taken = [quorum.propose([record]) for _ in range(3)]

@@ -1,0 +1,480 @@
+"""The metadata log of a cluster: the Raft core with this node's disk, network and clock, behind the seam `Quorum`.
+
+    propose -> the core's log -> (disk here | messages to the others) -> committed -> applied to the image -> the future
+
+A leader counts as the controller once it applied an entry of its own term: then its image holds all that was ever
+committed. Elections do not wait for timeouts where the network says more (see `transport`): a leader whose process is
+gone is forgotten at once, and whoever can reach a majority while there is no leader asks for votes after a short time,
+chosen at random. Pre-votes keep that harmless: who hears from a leader does not vote.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Sequence
+
+from broker.metadata import MetadataPublisher, MetadataRecord, decode_records, decode_snapshot, encode_records
+from broker.quorum.log_storage import LogStorage
+from broker.quorum.quorum import QuorumSettings
+from broker.quorum.ready_loop import ReadyLoop
+from broker.quorum.snapshots import Snapshot, snapshot_of
+from broker.quorum.transport import Transport
+from broker.quorum.waiters import OffsetWaiters
+from broker.quorum.watch import LeadershipWatch
+from protocol.errors import ErrorCode, KafkaError
+from raft import (
+    NO_NODE,
+    Change,
+    Configuration,
+    Entry,
+    EntryKind,
+    Message,
+    Outcome,
+    RaftConfig,
+    RaftNode,
+    ReadState,
+    Ready,
+    Refusal,
+    Refused,
+    Role,
+    Settled,
+    SoftState,
+    Status,
+)
+from wal import Filesystem, StorageError
+
+logger = logging.getLogger(__name__)
+
+STOP_TIMEOUT_S = 2.0
+# The first attempt at an election comes at random within this, every further one within twice as much.
+CAMPAIGN_S_MIN = 0.005
+CAMPAIGN_S_FIRST = 0.05
+
+
+class RaftQuorum:
+    """Implements `Quorum`. `on_failure` is told, once, why this node takes no part any more."""
+
+    def __init__(
+        self,
+        filesystem: Filesystem,
+        directory: str,
+        *,
+        node_id: int,
+        settings: QuorumSettings | None = None,
+        transport: Transport | None = None,
+        on_failure: Callable[[Exception], None] = lambda reason: None,
+        random_source: random.Random | None = None,
+    ) -> None:
+        self._filesystem = filesystem
+        self._directory = directory
+        self._node_id = node_id
+        self._settings = settings or QuorumSettings(Configuration.of(node_id))
+        self._transport = transport
+        self._on_failure = on_failure
+        self._random = random_source or random.Random()
+        self.watch = LeadershipWatch()
+        self._soft = SoftState(Role.FOLLOWER, NO_NODE, 0, self._settings.bootstrap)
+        self._active_term = -1
+        self._applied_index = 0
+        self._waiters = OffsetWaiters()
+        self._proposed: dict[int, asyncio.Future[None]] = {}
+        self._reads: dict[int, asyncio.Future[int | None]] = {}
+        self._bytes_since_snapshot = 0
+        self._snapshot_task: asyncio.Task[None] | None = None
+        self._campaigns = 0
+        self._campaign_timer: asyncio.TimerHandle | None = None
+        self._ticker: asyncio.TimerHandle | None = None
+        self._failure: KafkaError | None = None
+        self._reason: BaseException | None = None
+        self._is_running = False
+        self._stopping = False
+
+    # --- who leads -----------------------------------------------------------------------------------------------
+
+    @property
+    def is_leader(self) -> bool:
+        return (
+            self._is_running
+            and not self._stopping
+            and self._failure is None
+            and self._active_term == self._soft.term
+            and self._node.is_leader
+        )
+
+    @property
+    def leader_id(self) -> int | None:
+        leader = self._soft.leader
+        if leader == self._node_id:
+            return leader if self.is_leader else None
+        return None if leader == NO_NODE or not self._is_running else leader
+
+    @property
+    def term(self) -> int:
+        return self._soft.term
+
+    @property
+    def applied_index(self) -> int:
+        return self._applied_index
+
+    @property
+    def configuration(self) -> Configuration:
+        return self._soft.configuration
+
+    def status(self) -> Status:
+        return self._node.status()
+
+    async def leader_changed(self) -> None:
+        await self.watch.changed()
+
+    async def transfer_leadership(self) -> None:
+        """Hand over to the voter that has most of the log, if there is one; returns when that was tried."""
+        peers = self._node.status().peers
+        others = [node_id for node_id, peer in peers.items() if peer.is_voter and node_id != self._node_id]
+        if not self._node.is_leader or not others:
+            return
+        target = max(others, key=lambda node_id: (self._is_connected(node_id), peers[node_id].match))
+        changed = self.watch.changed()
+        self._node.transfer_leadership(target)
+        self._readies.turn_soon()
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await changed
+        except TimeoutError:
+            logger.info("node %d did not take over the metadata log in time", target)
+
+    # --- start and stop ------------------------------------------------------------------------------------------
+
+    async def start(self, publisher: MetadataPublisher) -> None:
+        settings = self._settings
+        self._publisher = publisher
+        self._storage = LogStorage(
+            self._filesystem, self._directory, bootstrap=settings.bootstrap, limits=settings.limits
+        )
+        try:
+            self._begin()
+        except BaseException:
+            self._storage.close()
+            raise
+        if list(self._soft.configuration.voters) == [self._node_id]:
+            # Nobody else to ask: the log is ours, and all of it is applied when this returns.
+            self._node.campaign()
+            self._readies.turn_soon()
+            await self._led()
+
+    def _begin(self) -> None:
+        loop = asyncio.get_running_loop()
+        settings = self._settings
+        self._load_snapshot(Snapshot(self._storage.snapshot(), content) if (content := self._storage.content) else None)
+        config = RaftConfig(
+            node_id=self._node_id,
+            directory_id=settings.directory_id,
+            election_ticks=max(2 * settings.heartbeat_ticks, settings.election_timeout_ms // settings.tick_ms),
+            heartbeat_ticks=settings.heartbeat_ticks,
+            proposals_pending_max=settings.proposals_max,
+        )
+        self._node = RaftNode(config, self._storage, jitter=self._random.randrange)
+        self._readies = ReadyLoop(
+            self._node,
+            self._storage,
+            loop=loop,
+            send=self._send,
+            carry_out=self._carry_out,
+            on_failure=self._fail,
+        )
+        self._soft = SoftState(Role.FOLLOWER, NO_NODE, 0, self._node.status().configuration)
+        self._is_running = True
+        self._follow_configuration()
+        self._ticker = loop.call_later(settings.tick_ms / 1000, self._tick)
+        self._readies.turn_soon()
+
+    async def _led(self) -> None:
+        while not self.is_leader:
+            if self._reason is not None:
+                reason = self._reason
+                await self._shut_down()
+                raise reason
+            await self.watch.changed()
+
+    async def stop(self) -> None:
+        if not self._is_running:
+            return
+        pending = [future for future in self._proposed.values() if not future.done()]
+        self._stopping = True
+        if pending:
+            await asyncio.wait(pending, timeout=STOP_TIMEOUT_S)
+        await self._shut_down()
+        if self._reason is not None and not isinstance(self._reason, Exception):
+            raise self._reason
+
+    async def _shut_down(self) -> None:
+        self._is_running = False
+        for timer in (self._ticker, self._campaign_timer):
+            if timer is not None:
+                timer.cancel()
+        await self._readies.stop()
+        if self._snapshot_task is not None:
+            await asyncio.wait([self._snapshot_task])
+        if self._transport is not None:
+            await self._transport.stop()
+        self._refuse(self._failure or KafkaError(ErrorCode.NOT_CONTROLLER, "the metadata log of this node has stopped"))
+        self._storage.close()
+
+    # --- proposals and reads -------------------------------------------------------------------------------------
+
+    def propose(self, records: Sequence[MetadataRecord]) -> asyncio.Future[None]:
+        assert records, "an entry says something"
+        return self._submit(lambda: self._node.propose(encode_records(records)))
+
+    def change_members(self, changes: Sequence[Change]) -> asyncio.Future[None]:
+        """Propose another configuration of the quorum; refused (KafkaError INVALID_REQUEST) where it makes none."""
+        return self._submit(lambda: self._node.propose_configuration_change(changes))
+
+    def _submit(self, propose: Callable[[], int]) -> asyncio.Future[None]:
+        if self._failure is not None:
+            raise _copy(self._failure)
+        if not self.is_leader:
+            raise KafkaError(ErrorCode.NOT_CONTROLLER, "this node does not lead the metadata log")
+        try:
+            proposal_id = propose()
+        except Refused as refused:
+            raise _refusal(refused) from None
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._proposed[proposal_id] = future
+        self._readies.turn_soon()
+        return future
+
+    async def barrier(self) -> None:
+        """Return when everything that was committed before this call, on any node, is applied here.
+
+        Raises KafkaError NOT_CONTROLLER where no leader could vouch for that.
+        """
+        try:
+            if not self._is_running:
+                raise Refused(Refusal.NOT_LEADER, NO_NODE)
+            read_id = self._node.read_index()
+        except Refused as refused:
+            raise _refusal(refused) from None
+        future: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+        self._reads[read_id] = future
+        self._readies.turn_soon()
+        index = await future
+        if index is None:
+            raise KafkaError(ErrorCode.NOT_CONTROLLER, "no leader of the metadata log answered")
+        await self.wait_applied(index)
+
+    async def wait_applied(self, index: int) -> None:
+        """Return when the entry at `index` is applied here."""
+        await self._waiters.wait(index, self._applied_index)
+
+    # --- what comes in -------------------------------------------------------------------------------------------
+
+    def step(self, message: Message) -> None:
+        """A message of another node arrived."""
+        if self._is_running and not self._readies.has_ended:
+            self._node.step(message)
+            self._readies.turn_soon()
+
+    def peer_connected(self, node_id: int) -> None:
+        self._campaign_soon()
+        self.watch.peer_connected(node_id)
+
+    def peer_lost(self, node_id: int) -> None:
+        """Its process is gone, or nothing reaches it."""
+        if not self._is_running:
+            return
+        if node_id == self._soft.leader:
+            logger.info("node %d, which leads the metadata log, is gone", node_id)
+            self._node.forget_leader()
+            self._readies.turn_soon()
+        self.watch.peer_lost(node_id)
+
+    def peer_unreachable(self, node_id: int) -> None:
+        if self._is_running:
+            self._node.report_unreachable(node_id)
+
+    def _tick(self) -> None:
+        self._ticker = asyncio.get_running_loop().call_later(self._settings.tick_ms / 1000, self._tick)
+        self._node.tick()
+        self._readies.turn_soon()
+
+    def _campaign_soon(self) -> None:
+        """Ask for votes after a moment, if there is no leader and a majority could answer."""
+        if self._campaign_timer is not None or self._soft.leader != NO_NODE or not self._reaches_majority():
+            return
+        longest_s = min(CAMPAIGN_S_FIRST * 2**self._campaigns, self._settings.election_timeout_ms / 1000)
+        delay_s = self._random.uniform(CAMPAIGN_S_MIN, longest_s)
+        self._campaign_timer = asyncio.get_running_loop().call_later(delay_s, self._campaign)
+
+    def _campaign(self) -> None:
+        self._campaign_timer = None
+        if self._is_running and self._soft.leader == NO_NODE:
+            self._campaigns += 1
+            self._node.campaign()
+            self._readies.turn_soon()
+            self._campaign_soon()
+
+    def _reaches_majority(self) -> bool:
+        voters = self._soft.configuration.voters
+        reached = sum(node_id == self._node_id or self._is_connected(node_id) for node_id in voters)
+        return self._node_id in voters and len(voters) > 1 and reached > len(voters) // 2
+
+    def _is_connected(self, node_id: int) -> bool:
+        return self._transport is not None and self._transport.is_connected(node_id)
+
+    # --- carrying out --------------------------------------------------------------------------------------------
+
+    def _send(self, messages: Sequence[Message]) -> None:
+        if self._transport is not None:
+            self._transport.send(messages)
+
+    def _carry_out(self, ready: Ready, snapshot: Snapshot | None) -> None:
+        if ready.soft_state is not None:
+            self._role_changed(ready.soft_state)
+        if snapshot is not None:
+            self._load_snapshot(snapshot)
+        if ready.committed_entries:
+            self._apply(ready.committed_entries)
+        for settled in ready.settled:
+            self._settle(settled)
+        for read_state in ready.read_states:
+            self._read(read_state)
+
+    def _role_changed(self, soft: SoftState) -> None:
+        before, self._soft = self._soft, soft
+        if soft.configuration is not before.configuration:
+            self._follow_configuration()
+        if soft.leader != before.leader:
+            logger.info("node %d leads the metadata log in term %d", soft.leader, soft.term)
+        if soft.leader != NO_NODE:
+            self._campaigns = 0
+        else:
+            self._campaign_soon()
+        self.watch.notify(self)
+
+    def _follow_configuration(self) -> None:
+        if self._transport is not None:
+            self._transport.set_peers(self._soft.configuration.members())
+
+    def _apply(self, entries: Sequence[Entry]) -> None:
+        batches = []
+        for entry in entries:
+            if entry.kind is EntryKind.NORMAL:
+                batches.append(decode_records(entry.data))
+            self._bytes_since_snapshot += len(entry.data)
+        if batches:
+            self._publisher.apply(batches, entries[-1].index)
+        self._applied_index = entries[-1].index
+        self._waiters.resolve(self._applied_index)
+        if entries[-1].term == self._soft.term and self._node.is_leader and self._active_term != self._soft.term:
+            self._active_term = self._soft.term
+            self.watch.notify(self)
+        if self._bytes_since_snapshot >= self._settings.snapshot_interval_bytes and self._snapshot_task is None:
+            self._bytes_since_snapshot = 0
+            self._snapshot_task = asyncio.get_running_loop().create_task(self._take_snapshot(), name="snapshot")
+
+    def _load_snapshot(self, snapshot: Snapshot | None) -> None:
+        if snapshot is None:
+            return
+        _, records = decode_snapshot(snapshot.content)
+        self._publisher.replace(records, snapshot.metadata.index)
+        self._applied_index = snapshot.metadata.index
+        self._bytes_since_snapshot = 0
+        self._waiters.resolve(self._applied_index)
+
+    def _settle(self, settled: Settled) -> None:
+        future = self._proposed.pop(settled.proposal_id)
+        if future.done():
+            return
+        if settled.outcome is Outcome.OK:
+            future.set_result(None)
+        else:
+            future.set_exception(KafkaError(ErrorCode.NOT_CONTROLLER, "leadership of the metadata log moved"))
+
+    def _read(self, state: ReadState) -> None:
+        future = self._reads.pop(state.read_id)
+        if not future.done():
+            future.set_result(state.index)
+
+    # --- snapshots -----------------------------------------------------------------------------------------------
+
+    async def _take_snapshot(self) -> None:
+        """The image is immutable: the worker encodes it while the loop goes on. What is to be written waits."""
+        image, index = self._publisher.image, self._applied_index
+        try:
+            configuration, term = self._node.configuration_at(index), self._storage.term(index)
+            if configuration is None or term is None or index <= self._storage.snapshot().index:
+                return
+            taken: list[Snapshot] = []
+
+            def take() -> None:
+                snapshot = snapshot_of(image, index=index, term=term, configuration=configuration)
+                self._storage.write_snapshot(snapshot)
+                taken.append(snapshot)
+
+            await self._readies.in_worker(take)
+            if self._readies.has_ended or index <= self._storage.snapshot().index:
+                return
+            below = self._storage.install_own(taken[0])
+            self._node.compacted()
+            await self._readies.in_worker(lambda: self._storage.commit_and_trim(below))
+        except StorageError as error:
+            # Nothing is lost: the log still holds everything. The next interval tries again.
+            logger.error("%s: no snapshot of the metadata could be written: %s", self._directory, error)
+        except BaseException as error:  # noqa: BLE001 - the guard of this task
+            self._fail(error)
+        finally:
+            self._snapshot_task = None
+
+    # --- failure -------------------------------------------------------------------------------------------------
+
+    def _fail(self, error: BaseException) -> None:
+        if self._reason is not None:
+            if not isinstance(error, Exception):
+                self._reason = error
+            return
+        self._reason = error
+        if isinstance(error, StorageError):
+            failure = KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, f"metadata log: {error}")
+        else:
+            failure = KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, f"metadata log: {error!r}")
+        logger.error("%s: this node takes no part any more: %s", self._directory, error, exc_info=error)
+        self._readies.has_ended = True
+        self._refuse(failure)
+        self.watch.notify(self)
+        self.watch.wake()
+        if isinstance(error, Exception):
+            self._on_failure(error)
+
+    def _refuse(self, failure: KafkaError) -> None:
+        self._failure = failure
+        proposed, self._proposed = self._proposed, {}
+        for future in proposed.values():
+            if not future.done():
+                future.set_exception(_copy(failure))
+        reads, self._reads = self._reads, {}
+        for read in reads.values():
+            if not read.done():
+                read.set_result(None)
+        self._waiters.fail(failure)
+
+
+_REFUSALS = {
+    Refusal.NOT_LEADER: (ErrorCode.NOT_CONTROLLER, "this node does not lead the metadata log"),
+    Refusal.TRANSFERRING: (ErrorCode.NOT_CONTROLLER, "leadership of the metadata log is moving"),
+    Refusal.BUSY: (ErrorCode.REQUEST_TIMED_OUT, "too many metadata changes wait for a majority"),
+    Refusal.PENDING_CHANGE: (ErrorCode.REQUEST_TIMED_OUT, "another change of the voters is under way"),
+    Refusal.TERM_NOT_COMMITTED: (ErrorCode.REQUEST_TIMED_OUT, "this node has only begun to lead the metadata log"),
+    Refusal.INVALID: (ErrorCode.INVALID_REQUEST, ""),
+}
+
+
+def _refusal(refused: Refused) -> KafkaError:
+    code, message = _REFUSALS[refused.reason]
+    return KafkaError(code, message or str(refused))
+
+
+def _copy(failure: KafkaError) -> KafkaError:
+    """An exception of its own for each who raises it: they gather tracebacks."""
+    return KafkaError(failure.code, failure.message)
