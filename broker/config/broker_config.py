@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from broker.config.cluster_settings import ClusterSettings
 from broker.config.definition import (
     ConfigError,
     ConfigSource,
@@ -35,18 +36,30 @@ from broker.config.listeners import (
 from broker.config.log_settings import RetentionSettings, StorageSettings, TopicDefaultSettings
 from broker.config.node_settings import NodeSettings
 from broker.config.segment_settings import SegmentSettings
+from broker.config.voters import parse_servers, parse_voters
 
 Layers = Mapping[ConfigSource, Mapping[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class BrokerConfig(
-    GroupSettings, TopicDefaultSettings, SegmentSettings, RetentionSettings, StorageSettings, NodeSettings
+    GroupSettings,
+    TopicDefaultSettings,
+    SegmentSettings,
+    RetentionSettings,
+    StorageSettings,
+    ClusterSettings,
+    NodeSettings,
 ):
-    """Settings as attributes. `layers` holds the texts they were made from, `warnings` what to tell the operator."""
+    """Settings as attributes. `layers` holds the texts they were made from, `warnings` what to tell the operator.
+
+    `listeners` are those for clients; `controller_listeners` those of `listeners` that are for controllers.
+    """
 
     layers: Layers
     warnings: tuple[str, ...]
+    controller_listeners: tuple[Listener, ...] = ()
+    advertised_controller_listeners: tuple[Listener, ...] = ()
 
     @classmethod
     def from_properties(cls, properties: Mapping[str, str]) -> BrokerConfig:
@@ -78,13 +91,21 @@ class BrokerConfig(
         return dataclasses.replace(self, warnings=(*self.warnings, *warnings))
 
     @property
+    def is_broker(self) -> bool:
+        return "broker" in self.process_roles
+
+    @property
+    def is_controller(self) -> bool:
+        return "controller" in self.process_roles
+
+    @property
     def data_directory(self) -> str:
         return self.log_dirs[0]
 
     def text(self, key: str) -> str | None:
         """The effective value of a setting as text; resolved, so `log.retention.ms` follows `.hours`."""
         value = getattr(self, BROKER_DEFINITIONS[key].attribute)
-        if value and isinstance(value, tuple) and isinstance(value[0], Listener):
+        if isinstance(value, tuple):
             return ",".join(map(str, value))
         return render(value)
 
@@ -100,6 +121,7 @@ BROKER_DEFINITIONS: Mapping[str, Definition] = {
     name: definition
     for family in (
         NodeSettings,
+        ClusterSettings,
         StorageSettings,
         TopicDefaultSettings,
         SegmentSettings,
@@ -116,6 +138,7 @@ def _assemble(static: Mapping[str, str], warnings: list[str]) -> BrokerConfig:
     _resolve_node_id(static, values)
     _resolve_directories(values)
     warnings = warnings + _resolve_listeners(values)
+    _resolve_quorum(values)
     _check_together(values)
     return BrokerConfig(layers=layers, warnings=tuple(warnings), **values)
 
@@ -166,29 +189,71 @@ def _resolve_directories(values: dict[str, Any]) -> None:
 
 
 def _resolve_listeners(values: dict[str, Any]) -> list[str]:
-    """Turn the listeners' texts into listeners, leave out those of controllers; returns warnings."""
-    warnings = []
+    """Turn the listeners' texts into listeners, those of controllers apart; returns warnings."""
     protocols = parse_protocol_map(values["listener_security_protocol_map"])
-    listeners = parse_listeners("listeners", values["listeners"], protocols)
-    advertised = parse_listeners("advertised.listeners", values["advertised_listeners"] or (), protocols)
     controllers = {name.upper() for name in values["controller_listener_names"] or ()}
-    if controllers:
-        warnings.append(
-            f"controller.listener.names={','.join(sorted(controllers))}: a single node needs no listener for "
-            "controllers, so it is not opened"
-        )
-        listeners = tuple(listener for listener in listeners if listener.name not in controllers)
-        advertised = tuple(listener for listener in advertised if listener.name not in controllers)
-    if not listeners:
+    for name in controllers:
+        # Kafka gives a controller listener without a protocol PLAINTEXT, as long as nobody maps it.
+        protocols.setdefault(name, "PLAINTEXT")
+    every = parse_listeners("listeners", values["listeners"], protocols)
+    told = parse_listeners("advertised.listeners", values["advertised_listeners"] or (), protocols)
+    listeners = tuple(listener for listener in every if listener.name not in controllers)
+    if "broker" in values["process_roles"] and not listeners:
         raise ConfigError("listeners names no listener for clients: give at least one, as PLAINTEXT://host:port")
-    inter_broker = values["inter_broker_listener_name"]
-    if inter_broker is not None and inter_broker.upper() not in {listener.name for listener in listeners}:
-        raise ConfigError(f"inter.broker.listener.name={inter_broker} is not one of listeners")
-    require_plaintext(listeners)
-    require_distinct_ports(listeners)
+    require_plaintext(every)
+    require_distinct_ports(every)
+    if "broker" not in values["process_roles"]:
+        listeners = ()
+    _resolve_inter_broker_listener(values, listeners)
     values["listeners"] = listeners
-    values["advertised_listeners"], guesses = advertise(listeners, advertised)
-    return warnings + guesses
+    client_names = {listener.name for listener in listeners}
+    values["advertised_listeners"], guesses = advertise(
+        listeners, [listener for listener in told if listener.name not in controllers and client_names]
+    )
+    own = tuple(listener for listener in every if listener.name in controllers)
+    values["controller_listeners"] = own if "controller" in values["process_roles"] else ()
+    values["advertised_controller_listeners"], _ = advertise(
+        values["controller_listeners"],
+        [listener for listener in told if listener in own or listener.name in controllers],
+    )
+    return guesses
+
+
+def _resolve_inter_broker_listener(values: dict[str, Any], listeners: Sequence[Listener]) -> None:
+    name = values["inter_broker_listener_name"]
+    names = [listener.name for listener in listeners]
+    if name is None:
+        values["inter_broker_listener_name"] = names[0] if names else None
+    elif names and name.upper() not in names:
+        raise ConfigError(f"inter.broker.listener.name={name} is not one of listeners")
+    else:
+        values["inter_broker_listener_name"] = name.upper()
+
+
+def _resolve_quorum(values: dict[str, Any]) -> None:
+    """Voters and bootstrap servers as addresses; what of them a node of these roles needs."""
+    voters = parse_voters("controller.quorum.voters", values["controller_quorum_voters"] or ())
+    servers = parse_servers("controller.quorum.bootstrap.servers", values["controller_quorum_bootstrap_servers"] or ())
+    values["controller_quorum_voters"], values["controller_quorum_bootstrap_servers"] = voters, servers
+    node_id = values["node_id"]
+    if "controller" not in values["process_roles"]:
+        if not voters and not servers:
+            raise ConfigError(
+                "process.roles=broker: a node that is no controller needs controller.quorum.voters or "
+                "controller.quorum.bootstrap.servers to know who is"
+            )
+        if any(voter.node_id == node_id for voter in voters):
+            raise ConfigError(
+                f"controller.quorum.voters names node {node_id}, but process.roles makes it no controller"
+            )
+        return
+    if voters and all(voter.node_id != node_id for voter in voters):
+        raise ConfigError(f"controller.quorum.voters does not name this controller, node {node_id}")
+    if len(voters) > 1 and not values["controller_listeners"]:
+        raise ConfigError(
+            "controller.quorum.voters names several nodes, and this one has no listener for them: set "
+            "controller.listener.names=CONTROLLER and add CONTROLLER://host:port to listeners"
+        )
 
 
 def _check_together(values: Mapping[str, Any]) -> None:
@@ -201,10 +266,8 @@ def _check_together(values: Mapping[str, Any]) -> None:
         raise ConfigError(
             "flush=interval needs log.flush.interval.ms or log.flush.interval.messages to say how long it is"
         )
-    for key in ("default_replication_factor", "offsets_topic_replication_factor"):
-        if values[key] > 1:
-            name = key.replace("_", ".")
-            raise ConfigError(f"{name}={values[key]} is more than this cluster's one node: set it to 1")
+    if values["broker_heartbeat_interval_ms"] * 2 > values["broker_session_timeout_ms"]:
+        raise ConfigError("broker.session.timeout.ms must be at least twice broker.heartbeat.interval.ms")
 
 
 def _has_flush_interval(values: Mapping[str, Any]) -> bool:

@@ -76,6 +76,12 @@ MEANINGLESS = frozenset(
         "metadata.max.idle.interval.ms",
         "metadata.log.max.record.bytes.between.snapshots",
         "metadata.log.max.snapshot.interval.ms",
+        "controller.quorum.append.linger.ms",
+        "controller.quorum.election.backoff.max.ms",
+        "controller.quorum.fetch.timeout.ms",
+        "controller.quorum.request.timeout.ms",
+        "controller.quorum.retry.backoff.ms",
+        "controller.quorum.retry.backoff.max.ms",
         "broker.id.generation.enable",
         "reserved.broker.max.id",
         "inter.broker.protocol.version",
@@ -104,7 +110,6 @@ WITHOUT_EFFECT_PREFIXES: Mapping[str, str] = {
     "group.streams.": "streams groups",
     "errors.deadletterqueue.": "share groups",
     "replica.": "replication",
-    "controller.quorum.": "a cluster",
     "quota.window.": "quotas",
     "replication.quota.": "quotas",
     "alter.log.dirs.replication.quota.": "quotas",
@@ -118,13 +123,9 @@ WITHOUT_EFFECT_PREFIXES: Mapping[str, str] = {
 }
 WITHOUT_EFFECT: Mapping[str, str] = {
     "num.replica.fetchers": "replication",
-    "auto.leader.rebalance.enable": "a cluster",
-    "leader.imbalance.check.interval.seconds": "a cluster",
     "leader.imbalance.per.broker.percentage": "a cluster",
     "controller.socket.timeout.ms": "a cluster",
     "initial.broker.registration.timeout.ms": "a cluster",
-    "broker.heartbeat.interval.ms": "a cluster",
-    "broker.session.timeout.ms": "a cluster",
     "follower.fetch.last.tiered.offset.enable": "tiered storage",
     "connections.max.reauth.ms": "SASL",
 }
@@ -165,7 +166,6 @@ UNSUPPORTED: Mapping[str, Unsupported] = {
     "allow.everyone.if.no.acl.found": Unsupported("authorization", ("", "true")),
     "delegation.token.secret.key": Unsupported("delegation tokens"),
     "remote.log.storage.system.enable": Unsupported("tiered storage", ("false",)),
-    "process.roles": Unsupported("a node with one role", ("broker,controller", "controller,broker")),
     "controller.quorum.auto.join.enable": Unsupported("a cluster", ("false",)),
     "metadata.log.dir": Unsupported("a metadata directory of its own"),
     "cordoned.log.dirs": Unsupported("cordoning log directories"),
@@ -184,12 +184,10 @@ UNSUPPORTED: Mapping[str, Unsupported] = {
     ),
 }
 
-_QUORUM_OF_ONE = ("controller.quorum.voters", "controller.quorum.bootstrap.servers")
-
 
 def known_names() -> list[str]:
     """Every single name this page knows, for the nearest-name hint."""
-    return [*MEANINGLESS, *WITHOUT_EFFECT, *UNSUPPORTED, *_QUORUM_OF_ONE]
+    return [*MEANINGLESS, *WITHOUT_EFFECT, *UNSUPPORTED]
 
 
 def is_foreign(key: str) -> bool:
@@ -210,10 +208,6 @@ def check_foreign(settings: Mapping[str, str]) -> list[str]:
         if (unsupported := UNSUPPORTED.get(key)) is not None:
             if value.replace(" ", "") not in unsupported.harmless:
                 raise ConfigError(f"{key}={_shown(key, value)} asks for {unsupported.feature}: not supported yet")
-        elif key in _QUORUM_OF_ONE:
-            if len([voter for voter in value.split(",") if voter.strip()]) > 1:
-                raise ConfigError(f"{key} names several nodes, but a cluster is not supported yet")
-            without_effect.setdefault("a cluster", []).append(key)
         elif key in MEANINGLESS or key.startswith(MEANINGLESS_PREFIXES):
             meaningless.append(key)
         else:

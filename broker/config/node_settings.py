@@ -47,7 +47,7 @@ class NodeSettings:
         "The listener other brokers would use; must be one of listeners. The first one where it is not set.",
     )
     controller_listener_names: tuple[str, ...] = listing(
-        None, "Listeners meant for controllers alone. A single node needs none: they are not opened."
+        None, "Those of listeners that are for controllers alone. A single node needs none."
     )
     socket_request_max_bytes: int = integer(
         104857600,

@@ -43,7 +43,8 @@ def test_values_have_the_type_of_their_attribute() -> None:
 
 
 def test_every_setting_is_an_attribute_and_every_attribute_a_setting() -> None:
-    attributes = {field.name for field in dataclasses.fields(BrokerConfig)} - {"layers", "warnings"}
+    others = {"layers", "warnings", "controller_listeners", "advertised_controller_listeners"}
+    attributes = {field.name for field in dataclasses.fields(BrokerConfig)} - others
     assert attributes == {definition.attribute for definition in BROKER_DEFINITIONS.values()}
 
 
@@ -100,8 +101,13 @@ def test_the_older_name_of_the_node_id_counts_too() -> None:
         ("log.preallocate", "true", "not supported yet"),
         ("log.dirs", "one,two", "several are not supported yet"),
         ("log.dirs", " , ", "name one data directory"),
-        ("offsets.topic.replication.factor", "3", "more than this cluster's one node"),
-        ("default.replication.factor", "2", "more than this cluster's one node"),
+        ("process.roles", "broker,observer", "must be a list of broker, controller"),
+        ("process.roles", "broker", "to know who is"),
+        ("controller.quorum.voters", "1@localhost", "must be id@host:port"),
+        ("controller.quorum.voters", "2@localhost:9093", "does not name this controller, node 1"),
+        ("controller.quorum.voters", "1@a:9093,2@b:9093", "has no listener for them"),
+        ("controller.quorum.bootstrap.servers", "localhost", "must be host:port"),
+        ("broker.session.timeout.ms", "900", "at least twice broker.heartbeat.interval.ms"),
     ],
 )
 def test_a_bad_value_is_refused_with_what_would_do(key: str, value: str, sentence: str) -> None:

@@ -44,7 +44,7 @@ def test_the_configuration_kafka_ships_starts_here() -> None:
     warnings = "\n".join(config.warnings)
     assert "num.io.threads" in warnings
     assert "transactions: transaction.state.log.min.isr, transaction.state.log.replication.factor" in warnings
-    assert "CONTROLLER" in warnings
+    assert [str(listener) for listener in config.controller_listeners] == ["CONTROLLER://:9093"]
 
 
 def test_settings_without_meaning_take_one_warning_line() -> None:
@@ -64,8 +64,6 @@ def test_settings_without_meaning_take_one_warning_line() -> None:
         ("sasl.enabled.mechanisms", "PLAIN", "SASL"),
         ("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer", "authorization"),
         ("remote.log.storage.system.enable", "true", "tiered storage"),
-        ("controller.quorum.voters", "1@a:9093,2@b:9093,3@c:9093", "cluster"),
-        ("process.roles", "broker", "a node with one role"),
         ("group.coordinator.rebalance.protocols", "classic,consumer", "group protocol"),
         ("max.connections.per.ip.overrides", "127.0.0.1:5", "connection limit"),
     ],
