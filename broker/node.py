@@ -1,8 +1,9 @@
 """A node: every room built, joined and started in order, and stopped in the other.
 
 Start: lock the directory → open the journal → recover the logs and replay the journal onto them → bind the listeners →
-read the metadata (which opens and leads partitions, which loads group coordinators) → register → serve. Stop: drain
-the listeners → stop what runs in the background → commit what is left → close the logs cleanly.
+take part in the metadata log → register as a broker, and when the image shows that: open and lead partitions, which
+loads group coordinators → serve. Stop: let others lead → drain the listeners → stop what runs in the background →
+commit what is left → close the logs cleanly.
 """
 
 from __future__ import annotations
@@ -15,21 +16,37 @@ from collections.abc import Callable
 
 from broker.background import BackgroundTasks
 from broker.clock import Clock, SystemClock
+from broker.cluster import (
+    BrokerLifecycle,
+    ClusterIdentity,
+    ControllerChannel,
+    Forwarder,
+    member_addresses,
+    quorum_settings,
+)
 from broker.config import BrokerConfig, effective_topic_configs, validate_topic_configs
 from broker.config import Listener as ListenerSetting
-from broker.controller import Controller
+from broker.controller import BrokerManager, Controller, ControllerElsewhere
 from broker.data_directory import DirectoryLock
 from broker.durability import Committer, Durability, IntervalCommitter, PageCache
-from broker.fetching import FetchSessions
+from broker.fetching import FetchSessions, ReplicaSessions
 from broker.groups import GroupCoordinator
 from broker.handlers import APIS
+from broker.handlers.controller_apis import CONTROLLER_APIS, serve_here
 from broker.handlers.services import Services
 from broker.housekeeping import Housekeeping
 from broker.log import LogConfig, LogManager
-from broker.metadata import CONSUMER_OFFSETS, RESOURCE_BROKER, MetadataDelta, MetadataImage, MetadataPublisher
+from broker.metadata import (
+    CONSUMER_OFFSETS,
+    EMPTY_IMAGE,
+    RESOURCE_BROKER,
+    MetadataDelta,
+    MetadataImage,
+    MetadataPublisher,
+)
 from broker.network import Dispatcher, Listener, ListenerLimits
 from broker.partition import Partition, PartitionTable
-from broker.quorum import RaftQuorum, load_or_create_meta_properties
+from broker.quorum import MemberAddresses, RaftQuorum, RaftTransport, new_uuid, uuid_text
 from wal import Filesystem, Journal, JournalLimits, OsFilesystem
 
 logger = logging.getLogger(__name__)
@@ -38,7 +55,7 @@ FETCH_SESSION_IDS = 2**31 - 1
 
 
 class Node:
-    """One broker process. `start`, then `stop` once; `endpoints` says where it listens."""
+    """One process of a cluster. `start`, then `stop` once; `endpoints` says where its clients reach it."""
 
     def __init__(
         self,
@@ -52,32 +69,44 @@ class Node:
         self._static_config = config
         self._background = BackgroundTasks()
         self._listeners: list[Listener] = []
+        self._controller_listeners: list[Listener] = []
         self.data_directory = config.data_directory
         self.endpoints: dict[str, tuple[str, int]] = {}
-        self.cluster_id = ""
         self.stop_requested: asyncio.Event = asyncio.Event()
 
     async def start(self) -> None:
         """Raises DirectoryInUse, WrongDirectory, StorageError or OSError: each with what to do about it."""
         config = self._static_config
         self._lock = DirectoryLock(config.data_directory)
-        properties = load_or_create_meta_properties(self._filesystem, config.data_directory, node_id=config.node_id)
-        self.cluster_id = properties.cluster_id
+        self._identity = ClusterIdentity(self._filesystem, config)
         self._open_storage(config)
+        self._build_quorum(config)
         self._build_rooms(config)
         for setting in config.listeners:
-            await self._bind(setting)
-        await self._quorum.start(self._publisher)
-        await self._controller.begin_cluster(self.cluster_id)
-        self._partitions.delete_strays(self._publisher.image)
-        self._committer.start()
+            self._listeners.append(await self._bind(setting, self._dispatcher))
+        for setting in config.controller_listeners:
+            self._controller_listeners.append(await self._bind(setting, self._controller_dispatcher))
         self.endpoints = config.advertised_endpoints({bound.name: bound.port for bound in self._listeners})
-        await self._controller.register_broker(
-            endpoints=self.endpoints, rack=config.broker_rack, incarnation_id=secrets.token_bytes(16)
-        )
+        self._committer.start()
+        await self._take_part(config)
         self._housekeeping.start(self._background)
         for listener in self._listeners:
             await listener.start()
+
+    async def _take_part(self, config: BrokerConfig) -> None:
+        """In the metadata log, and, once the controller has seen this node, in the cluster."""
+        for listener in self._controller_listeners:
+            await listener.start()
+        await self._quorum.start(self._publisher)
+        if self._quorum.is_leader:
+            await self._controller.begin_cluster(self._identity.cluster_id)
+        if config.is_broker:
+            await self._lifecycle.start(self.endpoints)
+            self._partitions.delete_strays(self._publisher.image)
+
+    @property
+    def cluster_id(self) -> str:
+        return self._identity.cluster_id
 
     def _open_storage(self, config: BrokerConfig) -> None:
         data = config.data_directory
@@ -86,24 +115,70 @@ class Node:
         self._journal = Journal.open(self._filesystem, f"{data}/journal", JournalLimits.named(config.journal_profile))
         self._logs.replay(self._journal.replay(), now_ms=self._clock.now_ms())
 
-    def _build_rooms(self, config: BrokerConfig) -> None:
+    def _build_quorum(self, config: BrokerConfig) -> None:
+        """The metadata log, and the ways to and from the controller, wherever that is."""
         loop = asyncio.get_running_loop()
         self._publisher = MetadataPublisher()
+        self._identity.follow(self._publisher)
+        self._members = MemberAddresses(member_addresses(config))
+        self._transport = RaftTransport(
+            node_id=config.node_id,
+            address_of=self._members.address_of,
+            own_address=self._own_controller_address,
+            cluster_id=lambda: self._identity.cluster_id or None,
+            loop=loop,
+        )
         self._quorum = RaftQuorum(
             self._filesystem,
             f"{config.data_directory}/metadata",
             node_id=config.node_id,
+            settings=quorum_settings(config),
+            transport=self._transport,
             on_failure=self._storage_failed,
         )
-        self._committer = Committer(self._journal, loop=loop, on_failure=self._storage_failed)
-        durability = _durability(config, self._committer, loop)
+        self._transport.begin(self._quorum)
+        self._channel = ControllerChannel(
+            node_id=config.node_id,
+            leadership=self._quorum,
+            address_of=self._members.address_of,
+            publisher=self._publisher,
+            serve_here=lambda request, version: serve_here(self._services, request, version),
+            loop=loop,
+        )
+        self._forwarder = Forwarder(self._channel, self._quorum)
         self._controller = Controller(
             node_id=config.node_id,
             config=lambda: self._services.config,
             quorum=self._quorum,
             publisher=self._publisher,
             validate_topic_configs=validate_topic_configs,
+            remote=ControllerElsewhere(
+                node_id=config.node_id, forwarder=self._forwarder, channel=self._channel, publisher=self._publisher
+            ),
+            cluster_id_if_new=lambda: self._identity.cluster_id or uuid_text(new_uuid()),
         )
+        self._quorum.watch.on_active(self._controller.active_changed)
+        self._brokers = BrokerManager(
+            proposals=self._controller.proposals,
+            watch=self._quorum.watch,
+            config=lambda: self._services.config,
+            clock=self._clock,
+            loop=loop,
+        )
+        self._lifecycle = BrokerLifecycle(
+            node_id=config.node_id,
+            channel=self._channel,
+            publisher=self._publisher,
+            config=lambda: self._services.config,
+            incarnation_id=secrets.token_bytes(16),
+            on_joined=self._joined,
+        )
+        self._quorum.watch.on_leader(self._lifecycle.controller_changed)
+
+    def _build_rooms(self, config: BrokerConfig) -> None:
+        loop = asyncio.get_running_loop()
+        self._committer = Committer(self._journal, loop=loop, on_failure=self._storage_failed)
+        durability = _durability(config, self._committer, loop)
         self._partitions = PartitionTable(
             self._logs,
             node_id=config.node_id,
@@ -123,18 +198,21 @@ class Node:
             partitions=self._partitions,
             logs=self._logs,
             groups=self._groups,
-            fetch_sessions=FetchSessions(
-                config.max_incremental_fetch_session_cache_slots,
-                choose_id=lambda: secrets.randbelow(FETCH_SESSION_IDS) + 1,
-            ),
+            fetch_sessions=FetchSessions(config.max_incremental_fetch_session_cache_slots, choose_id=_fetch_session_id),
+            replica_sessions=ReplicaSessions(choose_id=_fetch_session_id, loop=loop),
+            quorum=self._quorum,
+            members=self._members,
+            brokers=self._brokers,
+            forwarder=self._forwarder,
             node_id=config.node_id,
-            cluster_id=self.cluster_id,
+            identity=self._identity,
         )
         self._partitions.on_leadership(self._leadership_changed)
         self._publisher.subscribe(self._reconfigure)
-        self._publisher.subscribe(self._partitions.on_metadata_update)
-        self._publisher.subscribe(self._forget_deleted_topics)
         self._dispatcher = Dispatcher(APIS, self._services, clock=self._clock, loop=loop)
+        self._controller_dispatcher = Dispatcher(
+            CONTROLLER_APIS, self._services, clock=self._clock, loop=loop, begins_at_once=True
+        )
         self._housekeeping = Housekeeping(
             config=lambda: self._services.config,
             clock=self._clock,
@@ -144,13 +222,30 @@ class Node:
             filesystem=self._filesystem,
         )
 
-    async def _bind(self, setting: ListenerSetting) -> None:
+    def _joined(self, image: MetadataImage) -> None:
+        """This broker's incarnation is a member: from here on the image says what it does with its partitions.
+
+        Before, it may be of a time when this node led what others lead now.
+        """
+        everything = MetadataDelta.between(EMPTY_IMAGE, image)
+        for follow in (self._partitions.on_metadata_update, self._forget_deleted_topics):
+            follow(everything, image)
+            self._publisher.subscribe(follow)
+
+    def _own_controller_address(self) -> tuple[str, int]:
+        """Where other nodes' Raft reaches this one's."""
+        advertised = self._static_config.advertised_controller_listeners
+        if not advertised or not self._controller_listeners:
+            return "", 0
+        return advertised[0].host, advertised[0].port or self._controller_listeners[0].port
+
+    async def _bind(self, setting: ListenerSetting, dispatcher: Dispatcher) -> Listener:
         config = self._static_config
         listener = Listener(
             setting.name,
             setting.host,
             setting.port,
-            dispatcher=self._dispatcher,
+            dispatcher=dispatcher,
             limits=ListenerLimits(
                 frame_bytes_max=config.socket_request_max_bytes,
                 connections_max=config.max_connections,
@@ -160,7 +255,7 @@ class Node:
             loop=asyncio.get_running_loop(),
         )
         await listener.bind()
-        self._listeners.append(listener)
+        return listener
 
     # --- what changes while it runs ----------------------------------------------------------------------------
 
@@ -202,16 +297,27 @@ class Node:
     # --- the end -----------------------------------------------------------------------------------------------
 
     async def stop(self) -> None:
+        await self._lifecycle.shut_down()
         for listener in self._listeners:
             await listener.stop()
         self._groups.close()
         await self._background.stop()
         self._partitions.write_out()
+        await self._lifecycle.stop()
+        await self._quorum.transfer_leadership()
+        self._brokers.close()
+        self._channel.close()
+        for listener in self._controller_listeners:
+            await listener.stop()
         await self._quorum.stop()
         self._committer.stop()
         self._logs.close()
         self._journal.close()
         self._lock.release()
+
+
+def _fetch_session_id() -> int:
+    return secrets.randbelow(FETCH_SESSION_IDS) + 1
 
 
 def _durability(config: BrokerConfig, committer: Committer, loop: asyncio.AbstractEventLoop) -> Durability:

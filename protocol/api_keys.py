@@ -104,3 +104,4 @@ class PrivateApiKey(IntEnum):
 
     RAFT_MESSAGES = 10000
     JOIN_QUORUM = 10001
+    FORWARD = 10002

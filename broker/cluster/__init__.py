@@ -1,5 +1,18 @@
 """This broker as a member of its cluster: how it reaches the active controller, and how it comes, lives and goes."""
 
 from broker.cluster.controller_channel import ControllerChannel, IsrChange, IsrChangeResult
+from broker.cluster.forwarder import Forwarder
+from broker.cluster.identity import ClusterIdentity
+from broker.cluster.lifecycle import BrokerLifecycle
+from broker.cluster.membership import member_addresses, quorum_settings
 
-__all__ = ["ControllerChannel", "IsrChange", "IsrChangeResult"]
+__all__ = [
+    "BrokerLifecycle",
+    "ClusterIdentity",
+    "ControllerChannel",
+    "Forwarder",
+    "IsrChange",
+    "IsrChangeResult",
+    "member_addresses",
+    "quorum_settings",
+]

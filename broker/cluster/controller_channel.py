@@ -37,10 +37,6 @@ class Leadership(Protocol):
     @property
     def leader_id(self) -> int | None: ...
 
-    def address_of(self, node_id: int) -> Address | None:
-        """Its controller listener."""
-        ...
-
     async def leader_changed(self) -> None:
         """Return when `leader_id` is another than now."""
         ...
@@ -80,12 +76,14 @@ class ControllerChannel:
         *,
         node_id: int,
         leadership: Leadership,
+        address_of: Callable[[int], Address | None],
         publisher: MetadataPublisher,
         serve_here: ServeHere,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._node_id = node_id
         self._leadership = leadership
+        self._address_of = address_of
         self._publisher = publisher
         self._serve_here = serve_here
         self._loop = loop
@@ -192,7 +190,7 @@ class ControllerChannel:
             if self._peer is not None:
                 self._peer.close()
             self._peer = PeerConnection(
-                lambda: self._leadership.address_of(leader_id),
+                lambda: self._address_of(leader_id),
                 client_id=f"broker-{self._node_id}",
                 loop=self._loop,
             )

@@ -35,6 +35,7 @@ from broker.config.listeners import (
 )
 from broker.config.log_settings import RetentionSettings, StorageSettings, TopicDefaultSettings
 from broker.config.node_settings import NodeSettings
+from broker.config.replication_settings import ReplicationSettings
 from broker.config.segment_settings import SegmentSettings
 from broker.config.voters import parse_servers, parse_voters
 
@@ -48,6 +49,7 @@ class BrokerConfig(
     SegmentSettings,
     RetentionSettings,
     StorageSettings,
+    ReplicationSettings,
     ClusterSettings,
     NodeSettings,
 ):
@@ -121,6 +123,7 @@ BROKER_DEFINITIONS: Mapping[str, Definition] = {
     name: definition
     for family in (
         NodeSettings,
+        ReplicationSettings,
         ClusterSettings,
         StorageSettings,
         TopicDefaultSettings,

@@ -60,7 +60,6 @@ MEANINGLESS = frozenset(
         "share.coordinator.cached.buffer.max.bytes",
         "share.coordinator.write.timeout.ms",
         "log.flush.start.offset.checkpoint.interval.ms",
-        "replica.high.watermark.checkpoint.interval.ms",
         "log.dir.failure.timeout.ms",
         "controlled.shutdown.enable",
         "controlled.shutdown.max.retries",
@@ -109,7 +108,7 @@ WITHOUT_EFFECT_PREFIXES: Mapping[str, str] = {
     "share.coordinator.": "share groups",
     "group.streams.": "streams groups",
     "errors.deadletterqueue.": "share groups",
-    "replica.": "replication",
+    "replica.": "tuning replication any further",
     "quota.window.": "quotas",
     "replication.quota.": "quotas",
     "alter.log.dirs.replication.quota.": "quotas",
@@ -122,7 +121,6 @@ WITHOUT_EFFECT_PREFIXES: Mapping[str, str] = {
     "ssl.": "TLS",
 }
 WITHOUT_EFFECT: Mapping[str, str] = {
-    "num.replica.fetchers": "replication",
     "leader.imbalance.per.broker.percentage": "a cluster",
     "controller.socket.timeout.ms": "a cluster",
     "initial.broker.registration.timeout.ms": "a cluster",
@@ -169,7 +167,6 @@ UNSUPPORTED: Mapping[str, Unsupported] = {
     "controller.quorum.auto.join.enable": Unsupported("a cluster", ("false",)),
     "metadata.log.dir": Unsupported("a metadata directory of its own"),
     "cordoned.log.dirs": Unsupported("cordoning log directories"),
-    "replica.selector.class": Unsupported("reading from followers"),
     "create.topic.policy.class.name": Unsupported("a topic policy"),
     "alter.config.policy.class.name": Unsupported("a config policy"),
     "client.quota.callback.class": Unsupported("a quota callback"),

@@ -4,8 +4,12 @@ Rules (topics, placement, configs, broker_registry, producer_ids) are pure funct
 records and results; `Controller` proposes the records and answers when they were applied.
 """
 
+from broker.controller.broker_registry import Heartbeat, HeartbeatDecision, Registration
+from broker.controller.brokers import BrokerManager
 from broker.controller.configs import ConfigChange
 from broker.controller.controller import Controller
+from broker.controller.isr_changes import IsrAnswer, IsrWish
+from broker.controller.remote import ControllerElsewhere, RemoteController
 from broker.controller.topic_changes import (
     NewPartitions,
     decide_create_partitions,
@@ -20,11 +24,19 @@ from broker.controller.topics import (
 )
 
 __all__ = [
+    "BrokerManager",
     "ConfigChange",
     "Controller",
+    "ControllerElsewhere",
     "CreateTopicsDecision",
+    "Heartbeat",
+    "HeartbeatDecision",
+    "IsrAnswer",
+    "IsrWish",
     "NewPartitions",
     "NewTopic",
+    "Registration",
+    "RemoteController",
     "TopicDefaults",
     "TopicResult",
     "decide_create_partitions",

@@ -13,11 +13,12 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from broker.config import BrokerConfig
-from broker.controller.broker_registry import decide_registration
+from broker.controller.broker_registry import Registration, decide_registration
 from broker.controller.configs import ConfigChange, decide_config_changes
 from broker.controller.internal_topics import internal_topic
 from broker.controller.producer_ids import ProducerIdDispenser, decide_producer_ids
 from broker.controller.proposals import Proposals
+from broker.controller.remote import RemoteController
 from broker.controller.topic_changes import NewPartitions, decide_create_partitions, decide_delete_topics
 from broker.controller.topic_results import TopicResult
 from broker.controller.topics import (
@@ -51,6 +52,8 @@ class Controller:
         publisher: MetadataPublisher,
         validate_topic_configs: ConfigValidator,
         make_uuid: Callable[[], bytes] = new_uuid,
+        remote: RemoteController | None = None,
+        cluster_id_if_new: Callable[[], str] | None = None,
     ) -> None:
         self._node_id = node_id
         self._config = config
@@ -58,7 +61,9 @@ class Controller:
         self._publisher = publisher
         self._validate_topic_configs = validate_topic_configs
         self._make_uuid = make_uuid
-        self._proposals = Proposals(quorum, publisher)
+        self._remote = remote
+        self._cluster_id_if_new = cluster_id_if_new
+        self.proposals = Proposals(quorum, publisher)
         self._creating: dict[str, asyncio.Future[None]] = {}
         self._producer_ids = ProducerIdDispenser(self._allocate_producer_ids)
 
@@ -68,9 +73,19 @@ class Controller:
         return self._quorum.leader_id
 
     @property
+    def is_active(self) -> bool:
+        """Whether it is this node that decides."""
+        return self._quorum.is_leader
+
+    @property
     def image(self) -> MetadataImage:
         """The image to decide on: for a caller that works out a change and awaits it at once (alter_configs)."""
-        return self._proposals.image
+        return self.proposals.image
+
+    def active_changed(self, is_active: bool) -> None:
+        """This node became the controller, or ceased to be: a cluster that is not there yet begins with its id."""
+        if is_active and not self.image.cluster_id and self._cluster_id_if_new is not None:
+            self.proposals.submit([ClusterIdRecord(self._cluster_id_if_new())])
 
     # --- the cluster and its brokers ---------------------------------------------------------------------------
 
@@ -88,19 +103,20 @@ class Controller:
     async def register_broker(
         self, *, endpoints: Mapping[str, tuple[str, int]], rack: str | None = None, incarnation_id: bytes
     ) -> int:
-        """This broker is here; `endpoints` are (host, port) by listener. Returns its broker epoch."""
-        record = decide_registration(
-            self.image, node_id=self._node_id, incarnation_id=incarnation_id, endpoints=endpoints, rack=rack
+        """This broker is here, and fit to lead; `endpoints` are (host, port) by listener. Returns its broker epoch."""
+        registration = Registration(self._node_id, incarnation_id, endpoints, rack)
+        records, epoch = decide_registration(
+            self.image, registration, may_be_unclean=lambda topic: False, has_valid_session=False, fenced=False
         )
-        await self._commit([record])
-        return record.broker_epoch
+        await self._commit(records)
+        return epoch
 
     # --- topics ------------------------------------------------------------------------------------------------
 
     async def create_topics(self, topics: Sequence[NewTopic], *, validate_only: bool = False) -> list[TopicResult]:
         decision = self._decide_create(topics)
         if not validate_only:
-            self._remember_creation(decision, self._proposals.submit(decision.records))
+            self._remember_creation(decision, self.proposals.submit(decision.records))
         await self._settled()
         return decision.results
 
@@ -130,7 +146,7 @@ class Controller:
             return topic
         creating = self._creating.get(name)
         if creating is None:
-            creating = self._begin_creation(describe())
+            creating = self._begin_creation(describe()) if self.is_active else self._create_elsewhere(describe())
         await asyncio.shield(creating)
         topic = self._publisher.image.topics_by_name.get(name)
         if topic is None:
@@ -143,9 +159,17 @@ class Controller:
         if error is not None and error.code is not ErrorCode.TOPIC_ALREADY_EXISTS:
             raise error
         # Where it exists already, but only in the draft, this is the future of the draft.
-        future = self._proposals.submit(decision.records)
+        future = self.proposals.submit(decision.records)
         self._remember_creation(decision, future)
         return future
+
+    def _create_elsewhere(self, topic: NewTopic) -> asyncio.Future[None]:
+        """Shared by all who want it meanwhile, as a proposal of this node's own is."""
+        if self._remote is None:
+            raise KafkaError(ErrorCode.NOT_CONTROLLER, "this node is not the controller")
+        task = asyncio.get_running_loop().create_task(self._remote.create_topic(topic), name=f"create-{topic.name}")
+        self._remember([topic.name], task)
+        return task
 
     def _decide_create(self, topics: Sequence[NewTopic]) -> CreateTopicsDecision:
         config = self._config()
@@ -158,7 +182,9 @@ class Controller:
         )
 
     def _remember_creation(self, decision: CreateTopicsDecision, future: asyncio.Future[None]) -> None:
-        names = [result.name for result in decision.results if result.error is None and result.name is not None]
+        self._remember([r.name for r in decision.results if r.error is None and r.name is not None], future)
+
+    def _remember(self, names: Sequence[str], future: asyncio.Future[None]) -> None:
         for name in names:
             self._creating[name] = future
 
@@ -192,16 +218,23 @@ class Controller:
         """An id that no producer of this cluster ever had."""
         return await self._producer_ids.next_producer_id()
 
-    def _allocate_producer_ids(self) -> tuple[int, int, asyncio.Future[None]]:
+    async def allocate_producer_ids(self, broker_id: int) -> tuple[int, int]:
+        """A block of ids for a broker: the first, and the one behind the last."""
         first = self.image.next_producer_id
-        record = decide_producer_ids(self.image, broker_id=self._node_id)
-        return first, record.next_producer_id, self._proposals.submit([record])
+        record = decide_producer_ids(self.image, broker_id=broker_id)
+        await self._commit([record])
+        return first, record.next_producer_id
+
+    async def _allocate_producer_ids(self) -> tuple[int, int]:
+        if self.is_active or self._remote is None:
+            return await self.allocate_producer_ids(self._node_id)
+        return await self._remote.allocate_producer_ids()
 
     # --- committing --------------------------------------------------------------------------------------------
 
     async def _commit(self, records: Sequence[MetadataRecord]) -> None:
-        await asyncio.shield(self._proposals.submit(records))
+        await asyncio.shield(self.proposals.submit(records))
 
     async def _settled(self) -> None:
         """Everything proposed so far is applied."""
-        await asyncio.shield(self._proposals.submit([]))
+        await asyncio.shield(self.proposals.submit([]))

@@ -6,7 +6,7 @@ What is left of a block when a broker stops is never used: an id that two produc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from broker.metadata import MetadataImage, ProducerIdsRecord
 
@@ -23,36 +23,31 @@ def decide_producer_ids(image: MetadataImage, *, broker_id: int) -> ProducerIdsR
     )
 
 
-class _Block:
-    __slots__ = ("end", "future", "next")
-
-    def __init__(self, start: int, end: int, future: asyncio.Future[None]) -> None:
-        self.next = start
-        self.end = end
-        self.future = future
-
-
 class ProducerIdDispenser:
-    """Hands out the ids of this broker's block; `allocate` answers (first, end, future that makes them ours)."""
+    """Hands out the ids of this broker's block; `allocate` gets the next one: its first id, and the end (exclusive)."""
 
-    def __init__(self, allocate: Callable[[], tuple[int, int, asyncio.Future[None]]]) -> None:
+    def __init__(self, allocate: Callable[[], Awaitable[tuple[int, int]]]) -> None:
         self._allocate = allocate
-        self._block: _Block | None = None
+        self._next = 0
+        self._end = 0
+        self._allocating: asyncio.Task[None] | None = None
 
     async def next_producer_id(self) -> int:
         """Raises KafkaError where a block was needed and could not be had."""
-        while True:
-            block = self._block
-            if block is None or block.next == block.end or _has_failed(block.future):
-                block = self._block = _Block(*self._allocate())
-            if not block.future.done():
-                # Everyone who comes meanwhile waits for the same block.
-                await asyncio.shield(block.future)
-                continue
-            producer_id = block.next
-            block.next += 1
-            return producer_id
+        while self._next == self._end:
+            if self._allocating is None:
+                self._allocating = asyncio.get_running_loop().create_task(self._refill(), name="producer-ids")
+                self._allocating.add_done_callback(self._refilled)
+            # Everyone who comes meanwhile waits for the same block.
+            await asyncio.shield(self._allocating)
+        producer_id = self._next
+        self._next += 1
+        return producer_id
 
+    async def _refill(self) -> None:
+        self._next, self._end = await self._allocate()
 
-def _has_failed(future: asyncio.Future[None]) -> bool:
-    return future.done() and (future.cancelled() or future.exception() is not None)
+    def _refilled(self, task: asyncio.Task[None]) -> None:
+        self._allocating = None
+        if not task.cancelled():
+            task.exception()  # whoever waited has it

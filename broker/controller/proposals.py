@@ -16,6 +16,9 @@ from broker.metadata import MetadataDelta, MetadataImage, MetadataPublisher, Met
 from broker.quorum import Quorum
 from protocol.errors import ErrorCode, KafkaError
 
+# One entry of the log must stay small enough to replicate.
+RECORDS_PER_ENTRY_MAX = 10_000
+
 
 class Proposals:
     def __init__(self, quorum: Quorum, publisher: MetadataPublisher) -> None:
@@ -39,6 +42,7 @@ class Proposals:
         """
         if self._one_failed:
             raise KafkaError(ErrorCode.NOT_CONTROLLER, "an earlier metadata change of this node failed; try again")
+        self._quorum.require_leader()
         if not records:
             return self._settled_future()
         # Replayed first: a record that does not fit the state must not get into the log.
@@ -51,6 +55,14 @@ class Proposals:
         self._in_flight += 1
         self._latest = future
         future.add_done_callback(self._on_settled)
+        return future
+
+    def submit_all(self, records: Sequence[MetadataRecord]) -> asyncio.Future[None]:
+        """As `submit`, for any number of records, which may be applied in several steps."""
+        future = self.submit(records[:RECORDS_PER_ENTRY_MAX])
+        for first in range(RECORDS_PER_ENTRY_MAX, len(records), RECORDS_PER_ENTRY_MAX):
+            # Entries are applied in order, so the last one's future is that of all.
+            future = self.submit(records[first : first + RECORDS_PER_ENTRY_MAX])
         return future
 
     def _settled_future(self) -> asyncio.Future[None]:

@@ -41,7 +41,9 @@ from broker.handlers import (
     produce,
     produce_single,
     sync_group,
+    unregister_broker,
 )
+from broker.handlers.forwarding import forwarded
 from broker.network import Api, BeginQuickly
 from protocol.api_keys import ApiKey
 from protocol.messages import REQUESTS, RESPONSES
@@ -62,9 +64,25 @@ def _api(
     )
 
 
+def _admin(key: ApiKey, min_version: int, max_version: int, module: ModuleType) -> Api:
+    handle = forwarded(module.handle, RESPONSES[key])
+    return Api(key, min_version, max_version, REQUESTS[key], RESPONSES[key], handle)
+
+
+# Any broker takes these, and the controller carries them out.
+ADMIN_MODULES: tuple[tuple[ApiKey, int, int, ModuleType], ...] = (
+    (ApiKey.CREATE_TOPICS, 0, 7, create_topics),
+    (ApiKey.DELETE_TOPICS, 0, 6, delete_topics),
+    (ApiKey.ALTER_CONFIGS, 0, 2, alter_configs),
+    (ApiKey.CREATE_PARTITIONS, 0, 3, create_partitions),
+    (ApiKey.INCREMENTAL_ALTER_CONFIGS, 0, 1, incremental_alter_configs),
+    (ApiKey.UNREGISTER_BROKER, 0, 0, unregister_broker),
+)
+
 APIS: dict[int, Api] = {
     api.key: api
     for api in (
+        *(_admin(*admin) for admin in ADMIN_MODULES),
         _api(ApiKey.PRODUCE, 0, 13, produce, produce_single.begin),
         _api(ApiKey.FETCH, 0, 18, fetch),
         _api(ApiKey.LIST_OFFSETS, 0, 11, list_offsets),
@@ -79,17 +97,12 @@ APIS: dict[int, Api] = {
         _api(ApiKey.DESCRIBE_GROUPS, 0, 6, describe_groups),
         _api(ApiKey.LIST_GROUPS, 0, 5, list_groups),
         _api(ApiKey.API_VERSIONS, 0, 5, api_versions),
-        _api(ApiKey.CREATE_TOPICS, 0, 7, create_topics),
-        _api(ApiKey.DELETE_TOPICS, 0, 6, delete_topics),
         _api(ApiKey.DELETE_RECORDS, 0, 2, delete_records),
         _api(ApiKey.INIT_PRODUCER_ID, 0, 5, init_producer_id),
         _api(ApiKey.OFFSET_FOR_LEADER_EPOCH, 0, 4, offset_for_leader_epoch),
         _api(ApiKey.DESCRIBE_CONFIGS, 0, 4, describe_configs),
-        _api(ApiKey.ALTER_CONFIGS, 0, 2, alter_configs),
         _api(ApiKey.DESCRIBE_LOG_DIRS, 0, 5, describe_log_dirs),
-        _api(ApiKey.CREATE_PARTITIONS, 0, 3, create_partitions),
         _api(ApiKey.DELETE_GROUPS, 0, 2, delete_groups),
-        _api(ApiKey.INCREMENTAL_ALTER_CONFIGS, 0, 1, incremental_alter_configs),
         _api(ApiKey.OFFSET_DELETE, 0, 0, offset_delete),
         _api(ApiKey.DESCRIBE_CLUSTER, 0, 2, describe_cluster),
         _api(ApiKey.DESCRIBE_PRODUCERS, 0, 0, describe_producers),

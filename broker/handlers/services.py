@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from broker.clock import Clock
+from broker.cluster import ClusterIdentity, Forwarder
 from broker.config import BrokerConfig
-from broker.controller import Controller
-from broker.fetching import FetchSessions
+from broker.controller import BrokerManager, Controller
+from broker.fetching import FetchSessions, ReplicaSessions
 from broker.groups import GroupCoordinator
 from broker.log import LogManager
 from broker.metadata import MetadataPublisher
 from broker.partition import PartitionTable
+from broker.quorum import MemberAddresses, RaftQuorum
 
 
 @dataclass(slots=True)
@@ -24,5 +26,14 @@ class Services:
     logs: LogManager
     groups: GroupCoordinator
     fetch_sessions: FetchSessions
+    replica_sessions: ReplicaSessions
+    quorum: RaftQuorum
+    members: MemberAddresses
+    brokers: BrokerManager
+    forwarder: Forwarder
     node_id: int
-    cluster_id: str
+    identity: ClusterIdentity
+
+    @property
+    def cluster_id(self) -> str:
+        return self.identity.cluster_id

@@ -26,6 +26,7 @@ class MetadataPublisher:
     def subscribe(self, subscriber: Subscriber) -> None:
         """Be called after every move of the image.
 
+        Whoever subscribes while a move is told is told of the next one first.
         Subscribed before the quorum starts, the first call brings everything that its log holds, as one delta
         from the empty image. Subscribers act at once and never await or raise.
         """
@@ -37,7 +38,7 @@ class MetadataPublisher:
         for records in entries:
             delta.replay_all(records)
         self.image = delta.complete(metadata_offset)
-        for subscriber in self._subscribers:
+        for subscriber in tuple(self._subscribers):
             subscriber(delta, self.image)
 
     def replace(self, records: Sequence[MetadataRecord], metadata_offset: int) -> None:
@@ -47,5 +48,5 @@ class MetadataPublisher:
         image = fresh.complete(metadata_offset)
         delta = MetadataDelta.between(self.image, image)
         self.image = image
-        for subscriber in self._subscribers:
+        for subscriber in tuple(self._subscribers):
             subscriber(delta, image)

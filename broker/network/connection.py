@@ -138,10 +138,14 @@ class Connection(asyncio.Protocol):
             self._start(frame)
         else:
             self._waiting.append(frame)
+            if self._in_flight and (deferred := self._in_flight[-1].deferred) is not None:
+                deferred.request_behind()
 
     def _may_start(self, frame: memoryview) -> bool:
         if not self._in_flight:
             return True
+        if self.dispatcher.begins_at_once:
+            return self._client_reads
         return frame[:2] == _PRODUCE and self._in_flight[-1].deferred is not None and self._client_reads
 
     def _start(self, frame: memoryview) -> None:

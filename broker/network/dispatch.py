@@ -14,7 +14,7 @@ from broker.network.exchange import Encoder, Exchange
 from broker.network.flow_control import RequestBytes
 from broker.request import CloseConnection, Deferred, RequestContext
 from protocol import decoder, encoder
-from protocol.api_keys import ApiKey
+from protocol.api_keys import ApiKey, PrivateApiKey
 from protocol.errors import ErrorCode, ProtocolError
 from protocol.headers import decode_request_header, response_header_is_flexible
 from protocol.messages.api_versions import ApiVersion, ApiVersionsResponse
@@ -30,7 +30,7 @@ BeginQuickly = Callable[[Any, Connection, Encoder, int, int, memoryview, int], E
 class Api:
     """One API as served. `handle(services, context, request)` returns a response, a coroutine of it, or a Deferred."""
 
-    key: ApiKey
+    key: ApiKey | PrivateApiKey
     min_version: int
     max_version: int
     request: type
@@ -60,8 +60,12 @@ class Dispatcher:
         *,
         clock: Clock,
         loop: asyncio.AbstractEventLoop,
+        begins_at_once: bool = False,
     ) -> None:
+        """With `begins_at_once` no request of a connection waits for the one before: its sender is a node of ours that
+        pipelines what does not depend on each other. Answers go out in order all the same."""
         self.clock = clock
+        self.begins_at_once = begins_at_once
         self._apis = apis
         self._services = services
         self._loop = loop

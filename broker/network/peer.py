@@ -112,10 +112,11 @@ class PeerConnection:
         if self._connecting is None:
             self._connecting = self._loop.create_task(self._connect(), name=f"connect-{self._client_id}")
             self._connecting.add_done_callback(self._connect_ended)
+        connecting, waiting = self._connecting, asyncio.current_task()
         try:
-            return await asyncio.shield(self._connecting)
+            return await asyncio.shield(connecting)
         except asyncio.CancelledError:
-            if self._closed:
+            if connecting.cancelled() and not (waiting is not None and waiting.cancelling()):
                 raise PeerUnreachable("the connection is closed") from None
             raise
 

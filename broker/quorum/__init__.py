@@ -5,12 +5,14 @@ other number.
 """
 
 from broker.quorum.driver import RaftQuorum
+from broker.quorum.members import MemberAddresses
 from broker.quorum.meta_properties import (
     MetaProperties,
     WrongDirectory,
     load_or_create_meta_properties,
     new_uuid,
     uuid_text,
+    write_meta_properties,
 )
 from broker.quorum.quorum import Quorum, QuorumSettings
 from broker.quorum.transport import RaftTransport, Transport
@@ -18,6 +20,7 @@ from broker.quorum.watch import LeadershipWatch
 
 __all__ = [
     "LeadershipWatch",
+    "MemberAddresses",
     "MetaProperties",
     "Quorum",
     "QuorumSettings",
@@ -28,4 +31,5 @@ __all__ = [
     "load_or_create_meta_properties",
     "new_uuid",
     "uuid_text",
+    "write_meta_properties",
 ]

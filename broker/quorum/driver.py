@@ -130,11 +130,13 @@ class RaftQuorum:
 
     async def transfer_leadership(self) -> None:
         """Hand over to the voter that has most of the log, if there is one; returns when that was tried."""
-        peers = self._node.status().peers
-        others = [node_id for node_id, peer in peers.items() if peer.is_voter and node_id != self._node_id]
-        if not self._node.is_leader or not others:
+        if not self._is_running:
             return
-        target = max(others, key=lambda node_id: (self._is_connected(node_id), peers[node_id].match))
+        peers = self._node.status().peers
+        others = [node_id for node_id, peer in peers.items() if peer.is_voter and self._is_connected(node_id)]
+        if not self.is_leader or not others:
+            return
+        target = max(others, key=lambda node_id: peers[node_id].match)
         changed = self.watch.changed()
         self._node.transfer_leadership(target)
         self._readies.turn_soon()
@@ -157,7 +159,7 @@ class RaftQuorum:
         except BaseException:
             self._storage.close()
             raise
-        if list(self._soft.configuration.voters) == [self._node_id]:
+        if self._is_alone():
             # Nobody else to ask: the log is ours, and all of it is applied when this returns.
             self._node.campaign()
             self._readies.turn_soon()
@@ -202,7 +204,7 @@ class RaftQuorum:
             return
         pending = [future for future in self._proposed.values() if not future.done()]
         self._stopping = True
-        if pending:
+        if pending and (self._is_alone() or self._reaches_majority()):
             await asyncio.wait(pending, timeout=STOP_TIMEOUT_S)
         await self._shut_down()
         if self._reason is not None and not isinstance(self._reason, Exception):
@@ -231,11 +233,14 @@ class RaftQuorum:
         """Propose another configuration of the quorum; refused (KafkaError INVALID_REQUEST) where it makes none."""
         return self._submit(lambda: self._node.propose_configuration_change(changes))
 
-    def _submit(self, propose: Callable[[], int]) -> asyncio.Future[None]:
+    def require_leader(self) -> None:
         if self._failure is not None:
             raise _copy(self._failure)
         if not self.is_leader:
             raise KafkaError(ErrorCode.NOT_CONTROLLER, "this node does not lead the metadata log")
+
+    def _submit(self, propose: Callable[[], int]) -> asyncio.Future[None]:
+        self.require_leader()
         try:
             proposal_id = propose()
         except Refused as refused:
@@ -320,6 +325,9 @@ class RaftQuorum:
         reached = sum(node_id == self._node_id or self._is_connected(node_id) for node_id in voters)
         return self._node_id in voters and len(voters) > 1 and reached > len(voters) // 2
 
+    def _is_alone(self) -> bool:
+        return list(self._soft.configuration.voters) == [self._node_id]
+
     def _is_connected(self, node_id: int) -> bool:
         return self._transport is not None and self._transport.is_connected(node_id)
 
@@ -345,7 +353,7 @@ class RaftQuorum:
         before, self._soft = self._soft, soft
         if soft.configuration is not before.configuration:
             self._follow_configuration()
-        if soft.leader != before.leader:
+        if soft.leader != before.leader and soft.leader != NO_NODE:
             logger.info("node %d leads the metadata log in term %d", soft.leader, soft.term)
         if soft.leader != NO_NODE:
             self._campaigns = 0

@@ -5,7 +5,8 @@
     node.id=1
     directory.id=Hl5n0UcfT3iC6kYbNMTd3Q
 
-Written when the directory is first used, and never changed. Ids are UUIDs in Kafka's text: URL-safe base64, unpadded.
+Written when the directory is first used, and never changed; but a node of a cluster that is not there yet learns the
+cluster's id later. Ids are UUIDs in Kafka's text: URL-safe base64, unpadded.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ class WrongDirectory(Exception):
 
 @dataclass(frozen=True, slots=True)
 class MetaProperties:
+    """`cluster_id` is "" while it is not known."""
+
     cluster_id: str
     node_id: int
     directory_id: str
@@ -53,27 +56,32 @@ def load_or_create_meta_properties(
     *,
     node_id: int,
     cluster_id: str | None = None,
+    begins_cluster: bool = True,
     make_uuid: Callable[[], bytes] = new_uuid,
 ) -> MetaProperties:
     """Whose `data_directory` is, making it this node's where it is new.
 
-    `cluster_id` is the configured one, if any. Raises WrongDirectory where the directory is another's or the file
+    `cluster_id` is the configured one, if any; where there is none, a new directory gets a new one only if this node
+    `begins_cluster` on its own. Raises WrongDirectory where the directory is another's or the file
     does not make sense, and StorageError.
     """
     path = f"{data_directory}/{FILE_NAME}"
     data = read_atomic(filesystem, path)
     if data is None:
-        created = MetaProperties(cluster_id or uuid_text(make_uuid()), node_id, uuid_text(make_uuid()))
+        new_id = uuid_text(make_uuid()) if begins_cluster else ""
+        created = MetaProperties(cluster_id or new_id, node_id, uuid_text(make_uuid()))
         make_directory_durably(filesystem, data_directory)
-        write_atomically(filesystem, path, _encode(created))
+        write_meta_properties(filesystem, data_directory, created)
         return created
     properties = _decode(path, data)
+    if begins_cluster and not properties.cluster_id:
+        raise WrongDirectory(f"{path}: cluster.id is missing; restore the file from a copy")
     if properties.node_id != node_id:
         raise WrongDirectory(
             f"{data_directory} is the data directory of node {properties.node_id}, but node.id is {node_id}: "
             f"start it with node.id={properties.node_id}, or give this node another directory"
         )
-    if cluster_id is not None and properties.cluster_id != cluster_id:
+    if cluster_id is not None and properties.cluster_id not in ("", cluster_id):
         raise WrongDirectory(
             f"{data_directory} belongs to cluster {properties.cluster_id}, but cluster.id is {cluster_id}: "
             "start it without cluster.id, or give this node another directory"
@@ -81,10 +89,14 @@ def load_or_create_meta_properties(
     return properties
 
 
+def write_meta_properties(filesystem: Filesystem, data_directory: str, properties: MetaProperties) -> None:
+    write_atomically(filesystem, f"{data_directory}/{FILE_NAME}", _encode(properties))
+
+
 def _encode(properties: MetaProperties) -> bytes:
     lines = [
         f"version={_VERSION}",
-        f"cluster.id={properties.cluster_id}",
+        *([f"cluster.id={properties.cluster_id}"] if properties.cluster_id else []),
         f"node.id={properties.node_id}",
         f"directory.id={properties.directory_id}",
     ]
@@ -99,9 +111,9 @@ def _decode(path: str, data: bytes) -> MetaProperties:
             values[key.strip()] = value.strip()
     if values.get("version") != _VERSION:
         raise WrongDirectory(f"{path}: version {values.get('version')!r} is not known, only {_VERSION} is")
-    missing = [key for key in ("cluster.id", "node.id", "directory.id") if not values.get(key)]
+    missing = [key for key in ("node.id", "directory.id") if not values.get(key)]
     if missing:
         raise WrongDirectory(f"{path}: {', '.join(missing)} is missing; restore the file from a copy")
     if not values["node.id"].isdecimal():
         raise WrongDirectory(f"{path}: node.id={values['node.id']} is not a number; restore the file")
-    return MetaProperties(values["cluster.id"], int(values["node.id"]), values["directory.id"])
+    return MetaProperties(values.get("cluster.id", ""), int(values["node.id"]), values["directory.id"])

@@ -49,6 +49,10 @@ class Quorum(Protocol):
         """The node that proposals belong on; None while there is no such node."""
         ...
 
+    def require_leader(self) -> None:
+        """Raises KafkaError, the one that `propose` would, unless `is_leader`."""
+        ...
+
     async def start(self, publisher: MetadataPublisher) -> None:
         """Begin to take part. In a quorum of one, everything committed so far is applied when this returns.
 

@@ -21,14 +21,21 @@ class LeadershipWatch:
     def __init__(self) -> None:
         # Nodes whose connections broke and could not be made again, so far.
         self.lost: set[int] = set()
+        # Who led before this node did, where that was another.
+        self.deposed: int | None = None
         self._is_active = False
         self._leader_id: int | None = None
         self._on_active: list[Callable[[bool], None]] = []
+        self._on_leader: list[Callable[[], None]] = []
         self._on_lost: list[Callable[[int], None]] = []
         self._waiting: list[asyncio.Future[None]] = []
 
     def on_active(self, callback: Callable[[bool], None]) -> None:
         self._on_active.append(callback)
+
+    def on_leader(self, callback: Callable[[], None]) -> None:
+        """Told that another node is the controller now, or this one; or that none is."""
+        self._on_leader.append(callback)
 
     def on_lost(self, callback: Callable[[int], None]) -> None:
         self._on_lost.append(callback)
@@ -42,6 +49,8 @@ class LeadershipWatch:
     def notify(self, quorum: Led) -> None:
         """Something about the leadership may have changed."""
         is_active, leader_id = quorum.is_leader, quorum.leader_id
+        if leader_id not in (None, self._leader_id) and not is_active:
+            self.deposed = leader_id
         if is_active != self._is_active:
             self._is_active = is_active
             for callback in self._on_active:
@@ -49,6 +58,8 @@ class LeadershipWatch:
         elif leader_id == self._leader_id:
             return
         self._leader_id = leader_id
+        for changed in self._on_leader:
+            changed()
         self.wake()
 
     def wake(self) -> None:

@@ -3,6 +3,8 @@
 RaftMessages (10000): messages of `raft`, in order, as `raft.encode_message` writes them. One-way: the answers of Raft
     are RaftMessages of the other side, and the response only says whether the request was for this cluster.
 JoinQuorum (10001): a node that is not a voter asks to be sent the metadata log; answered by the active controller.
+Forward (10002): a client's request, from the broker that it was sent to, to the active controller: Kafka's Envelope
+    (KIP-590) with more about the client, and with the place in the metadata log that the answer speaks of.
 
 Every node says where it can be reached: one that joins knows nobody's address but those it was configured with.
 """
@@ -15,6 +17,8 @@ from protocol.schema import (
     Bytes,
     Int16,
     Int32,
+    Int64,
+    NullableBytes,
     NullableString,
     Request,
     Response,
@@ -50,3 +54,22 @@ class JoinQuorumResponse(Response, api=PrivateApiKey.JOIN_QUORUM, versions=(0, 0
     error_code: Int16 = 0
     error_message: NullableString = None
     cluster_id: String = ""
+
+
+class ForwardRequest(Request, api=PrivateApiKey.FORWARD, versions=(0, 0)):
+    principal: String = ""
+    client_id: String = ""
+    client_host: String = ""
+    # The request without its header.
+    api_key: Int16 = 0
+    api_version: Int16 = 0
+    request_data: Bytes = b""
+
+
+class ForwardResponse(Response, api=PrivateApiKey.FORWARD, versions=(0, 0)):
+    # About the forwarding itself; what became of the request is in its own response.
+    error_code: Int16 = 0
+    # The broker answers its client when it has applied this much.
+    metadata_offset: Int64 = -1
+    # The response without its header.
+    response_data: NullableBytes = None

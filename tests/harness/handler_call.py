@@ -28,8 +28,13 @@ def services_of(node: MetadataNode) -> Services:
         logs=absent,
         groups=absent,
         fetch_sessions=absent,
+        replica_sessions=absent,
+        quorum=node.quorum,
+        members=absent,
+        brokers=absent,
+        forwarder=absent,
         node_id=NODE_ID,
-        cluster_id=node.meta_properties.cluster_id,
+        identity=node.identity,
     )
 
 

@@ -15,7 +15,8 @@ from typing import TypeVar
 
 from simulation import SimulatedFilesystem
 
-from broker.config import BrokerConfig, validate_topic_configs
+from broker.cluster import ClusterIdentity
+from broker.config import BrokerConfig, ConfigSource, validate_topic_configs
 from broker.controller import Controller
 from broker.metadata import (
     BrokerEndpoint,
@@ -90,6 +91,10 @@ class MetadataNode:
         )
         self.meta_properties = load_or_create_meta_properties(
             self.filesystem, DATA_DIRECTORY, node_id=NODE_ID, make_uuid=self._uuids
+        )
+        settings = self.config.layers[ConfigSource.STATIC_BROKER]
+        self.identity = ClusterIdentity(
+            self.filesystem, BrokerConfig.from_properties({**settings, "log.dirs": DATA_DIRECTORY})
         )
         await self.quorum.start(self.publisher)
         self.controller = Controller(

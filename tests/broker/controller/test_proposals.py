@@ -22,6 +22,9 @@ class HandOverQuorum:
     is_leader = True
     leader_id: int | None = 1
 
+    def require_leader(self) -> None:
+        """It always leads."""
+
     def __init__(self, publisher: MetadataPublisher) -> None:
         self._publisher = publisher
         self._waiting: list[tuple[Sequence[MetadataRecord], asyncio.Future[None]]] = []

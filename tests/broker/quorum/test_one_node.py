@@ -171,7 +171,7 @@ def test_a_record_that_does_not_fit_the_state_never_gets_into_the_log() -> None:
     with MetadataNode() as node:
         before = node.image.metadata_offset
         with pytest.raises(AssertionError):
-            node.controller._proposals.submit([RemoveTopicRecord(b"x" * 16)])
+            node.controller.proposals.submit([RemoveTopicRecord(b"x" * 16)])
         node.run(node.controller.auto_create_topic("a"))
         assert node.image.metadata_offset == before + 1
 

@@ -1,0 +1,183 @@
+"""A broker's life as the controller sees it: registered, kept alive by heartbeats, let go when it has to end.
+
+    start: register → heartbeat until unfenced → serve, and go on with heartbeats
+    stop:  heartbeat that it wants to shut down → the controller moves its leaders → end
+
+One task does all of it, so requests of this broker's life never overtake each other. A controller that does not know
+this incarnation any more (another one was registered, or it was unregistered) is told of it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+from broker.cluster.controller_channel import ControllerChannel
+from broker.config import BrokerConfig
+from broker.metadata import MetadataDelta, MetadataImage, MetadataPublisher
+from protocol.errors import ErrorCode, KafkaError
+from protocol.messages.controller import (
+    BrokerHeartbeatRequest,
+    BrokerHeartbeatResponse,
+    BrokerRegistrationRequest,
+    BrokerRegistrationResponse,
+    Listener,
+)
+
+logger = logging.getLogger(__name__)
+
+REGISTRATION_VERSION = 4
+HEARTBEAT_VERSION = 1
+REGISTRATION_RETRY_S = 0.1
+# The controller may have to be elected first.
+REGISTRATION_TIMEOUT_MS = 5_000.0
+SHUTDOWN_TIMEOUT_S = 5.0
+
+_TO_REGISTER_AGAIN = (ErrorCode.BROKER_ID_NOT_REGISTERED, ErrorCode.STALE_BROKER_EPOCH)
+
+
+class BrokerLifecycle:
+    """`on_joined` is called once, within the very move of the image that shows this incarnation unfenced."""
+
+    def __init__(
+        self,
+        *,
+        node_id: int,
+        channel: ControllerChannel,
+        publisher: MetadataPublisher,
+        config: Callable[[], BrokerConfig],
+        incarnation_id: bytes,
+        on_joined: Callable[[MetadataImage], None],
+    ) -> None:
+        self._node_id = node_id
+        self._channel = channel
+        self._publisher = publisher
+        self._config = config
+        self._incarnation_id = incarnation_id
+        self._on_joined = on_joined
+        self._endpoints: Mapping[str, tuple[str, int]] = {}
+        self._broker_epoch = -1
+        self._joined = asyncio.Event()
+        self._heartbeat_now = asyncio.Event()
+        self._wants_shut_down = False
+        self._may_shut_down = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        publisher.subscribe(self._image_moved)
+
+    async def start(self, endpoints: Mapping[str, tuple[str, int]]) -> None:
+        """Returns when this broker is a member that may lead. Waits for as long as there is no controller."""
+        self._endpoints = endpoints
+        self._task = asyncio.get_running_loop().create_task(self._live(), name="broker-lifecycle")
+        joined = asyncio.ensure_future(self._joined.wait())
+        await asyncio.wait([joined, self._task], return_when=asyncio.FIRST_COMPLETED)
+        if not joined.done():
+            joined.cancel()
+            self._task.result()
+
+    async def shut_down(self) -> None:
+        """Let others lead what this broker leads; returns when they do, or after a while without an answer."""
+        if self._task is None or self._task.done() or not self._has_company():
+            return
+        self._wants_shut_down = True
+        self._heartbeat_now.set()
+        try:
+            await asyncio.wait_for(self._may_shut_down.wait(), SHUTDOWN_TIMEOUT_S)
+        except TimeoutError:
+            logger.warning("no controller took over what this broker leads; it stops all the same")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def controller_changed(self) -> None:
+        """A new controller knows of nobody's heartbeats: this one's comes at once."""
+        self._heartbeat_now.set()
+
+    # --- the image -----------------------------------------------------------------------------------------------
+
+    def _image_moved(self, delta: MetadataDelta, image: MetadataImage) -> None:
+        broker = image.brokers.get(self._node_id)
+        if broker is None or broker.incarnation_id != self._incarnation_id:
+            return
+        if broker.broker_epoch != self._broker_epoch:
+            self._broker_epoch = broker.broker_epoch
+            self._heartbeat_now.set()
+        if not broker.fenced and not self._joined.is_set():
+            self._joined.set()
+            self._on_joined(image)
+
+    def _has_company(self) -> bool:
+        """Whether there is another broker that could take something over."""
+        brokers = self._publisher.image.brokers.values()
+        return any(broker.is_active and broker.node_id != self._node_id for broker in brokers)
+
+    # --- the task ------------------------------------------------------------------------------------------------
+
+    async def _live(self) -> None:
+        await self._register()
+        while True:
+            self._heartbeat_now.clear()
+            try:
+                answer = await self._heartbeat()
+            except KafkaError as error:
+                logger.info("no heartbeat reached a controller: %s", error.message)
+                continue
+            if answer.error_code in _TO_REGISTER_AGAIN:
+                await self._register()
+                continue
+            if answer.should_shut_down:
+                self._may_shut_down.set()
+            if self._joined.is_set() and not answer.is_fenced:
+                await self._pause(self._config().broker_heartbeat_interval_ms / 1000)
+            else:
+                # What makes this broker fit to be unfenced shows in its image: that moves, and wakes this.
+                await self._pause(REGISTRATION_RETRY_S)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._heartbeat_now.wait(), seconds)
+        except TimeoutError:
+            return
+
+    async def _register(self) -> None:
+        while True:
+            request = BrokerRegistrationRequest(
+                broker_id=self._node_id,
+                cluster_id=self._publisher.image.cluster_id,
+                incarnation_id=self._incarnation_id,
+                listeners=[Listener(name=name, host=host, port=port) for name, (host, port) in self._endpoints.items()],
+                rack=self._config().broker_rack,
+            )
+            try:
+                answer = await self._channel.send(
+                    request,
+                    BrokerRegistrationResponse,
+                    version=REGISTRATION_VERSION,
+                    timeout_ms=REGISTRATION_TIMEOUT_MS,
+                )
+            except KafkaError:
+                logger.info("waiting for a controller to register with")
+                continue
+            if not answer.error_code:
+                self._broker_epoch = answer.broker_epoch
+                return
+            logger.warning("the controller refuses this broker: %s", ErrorCode(answer.error_code).name)
+            await self._pause(REGISTRATION_RETRY_S)
+            self._heartbeat_now.clear()
+
+    async def _heartbeat(self) -> BrokerHeartbeatResponse:
+        config = self._config()
+        request = BrokerHeartbeatRequest(
+            broker_id=self._node_id,
+            broker_epoch=self._broker_epoch,
+            current_metadata_offset=self._publisher.image.metadata_offset,
+            want_shut_down=self._wants_shut_down,
+        )
+        return await self._channel.send(
+            request,
+            BrokerHeartbeatResponse,
+            version=HEARTBEAT_VERSION,
+            timeout_ms=config.broker_session_timeout_ms,
+        )

@@ -1,0 +1,29 @@
+"""BrokerRegistration (API key 62), versions 0–4: a broker that has started tells the controller where it is.
+
+v1–v4 add fields about ZooKeeper, log directories and the previous incarnation (KIP-866, KIP-858, KIP-966), which
+change nothing here.
+"""
+
+from __future__ import annotations
+
+from broker.controller import Registration
+from broker.handlers.services import Services
+from broker.request import RequestContext
+from protocol.errors import KafkaError
+from protocol.messages.controller import BrokerRegistrationRequest, BrokerRegistrationResponse
+
+
+async def handle(
+    services: Services, context: RequestContext, request: BrokerRegistrationRequest
+) -> BrokerRegistrationResponse:
+    registration = Registration(
+        node_id=request.broker_id,
+        incarnation_id=request.incarnation_id,
+        endpoints={listener.name: (listener.host, listener.port) for listener in request.listeners},
+        rack=request.rack or None,
+    )
+    try:
+        epoch = await services.brokers.register(registration, cluster_id=request.cluster_id)
+    except KafkaError as error:
+        return BrokerRegistrationResponse(error_code=error.code)
+    return BrokerRegistrationResponse(broker_epoch=epoch)
