@@ -45,8 +45,9 @@ from broker.metadata import (
     MetadataPublisher,
 )
 from broker.network import Dispatcher, Listener, ListenerLimits
-from broker.partition import Partition, PartitionTable
+from broker.partition import HighWatermarkCheckpoint, Partition, PartitionTable
 from broker.quorum import MemberAddresses, RaftQuorum, RaftTransport, new_uuid, uuid_text
+from broker.replication import Replication
 from wal import Filesystem, Journal, JournalLimits, OsFilesystem
 
 logger = logging.getLogger(__name__)
@@ -90,6 +91,7 @@ class Node:
         self._committer.start()
         await self._take_part(config)
         self._housekeeping.start(self._background)
+        self._replication.start(self._background)
         for listener in self._listeners:
             await listener.start()
 
@@ -114,6 +116,7 @@ class Node:
         self._logs.load_all(now_ms=self._clock.now_ms())
         self._journal = Journal.open(self._filesystem, f"{data}/journal", JournalLimits.named(config.journal_profile))
         self._logs.replay(self._journal.replay(), now_ms=self._clock.now_ms())
+        self._high_watermarks = HighWatermarkCheckpoint(self._filesystem, data)
 
     def _build_quorum(self, config: BrokerConfig) -> None:
         """The metadata log, and the ways to and from the controller, wherever that is."""
@@ -186,6 +189,17 @@ class Node:
             clock=self._clock,
             loop=loop,
             log_config_of=self._log_config_of,
+            lag_time_max_ms=lambda: self._services.config.replica_lag_time_max_ms,
+            high_watermarks=self._high_watermarks.read(),
+        )
+        self._replication = Replication(
+            config=lambda: self._services.config,
+            listener=config.inter_broker_listener_name or config.listeners[0].name,
+            partitions=self._partitions,
+            publisher=self._publisher,
+            channel=self._channel,
+            high_watermarks=self._high_watermarks,
+            loop=loop,
         )
         self._groups = GroupCoordinator(
             config, clock=self._clock, loop=loop, partition_count=self._offsets_partition_count
@@ -302,6 +316,7 @@ class Node:
             await listener.stop()
         self._groups.close()
         await self._background.stop()
+        await self._replication.stop()
         self._partitions.write_out()
         await self._lifecycle.stop()
         await self._quorum.transfer_leadership()

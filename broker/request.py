@@ -48,6 +48,9 @@ class Deferred:
     def abandon(self) -> None:
         """The client is gone: a Deferred that holds timers or registrations lets go of them."""
 
+    def request_behind(self) -> None:
+        """The client's next request waits for this answer. A wait that is shorter for it ends; most are not."""
+
     def deliver_to(self, deliver: Callable[[object], None]) -> None:
         if self.resolved:
             deliver(self._response)

@@ -32,6 +32,7 @@ class SingleProduce(NamedTuple):
     """`topic` is the name's bytes, or the id from v13 on. The transactional id is null."""
 
     acks: int
+    timeout_ms: int
     topic: bytes
     partition: int
     records: memoryview
@@ -43,7 +44,7 @@ def read_single_produce(frame: memoryview, position: int, version: int) -> Singl
         return _read_flexible(frame, position, version)
     if version < MIN_VERSION or len(frame) - position < 30:
         return None
-    no_transactional_id, acks, _, topic_count, name_size = _HEAD.unpack_from(frame, position)
+    no_transactional_id, acks, timeout_ms, topic_count, name_size = _HEAD.unpack_from(frame, position)
     end_of_name = position + 14 + name_size
     start = end_of_name + 12
     if no_transactional_id != -1 or topic_count != 1 or name_size < 0 or start > len(frame):
@@ -51,17 +52,17 @@ def read_single_produce(frame: memoryview, position: int, version: int) -> Singl
     partition_count, index, size = _PARTITION.unpack_from(frame, end_of_name)
     if partition_count != 1 or size <= 0 or start + size != len(frame):
         return None
-    return SingleProduce(acks, bytes(frame[position + 14 : end_of_name]), index, frame[start:])
+    return SingleProduce(acks, timeout_ms, bytes(frame[position + 14 : end_of_name]), index, frame[start:])
 
 
 def _read_flexible(frame: memoryview, position: int, version: int) -> SingleProduce | None:
     if len(frame) - position < 40 or version > _MAX_VERSION:
         return None
     if version >= _TOPIC_IDS_SINCE:
-        no_transactional_id, acks, _, topic_count = _FLEXIBLE_HEAD_BY_ID.unpack_from(frame, position)
+        no_transactional_id, acks, timeout_ms, topic_count = _FLEXIBLE_HEAD_BY_ID.unpack_from(frame, position)
         start_of_topic, topic_size = position + 8, 16
     else:
-        no_transactional_id, acks, _, topic_count, topic_size = _FLEXIBLE_HEAD.unpack_from(frame, position)
+        no_transactional_id, acks, timeout_ms, topic_count, topic_size = _FLEXIBLE_HEAD.unpack_from(frame, position)
         start_of_topic = position + 9
         topic_size -= 1
         if not 0 <= topic_size < 127:
@@ -74,7 +75,7 @@ def _read_flexible(frame: memoryview, position: int, version: int) -> SingleProd
     end = start + size
     if size <= 0 or end + 3 != len(frame) or frame[end:] != _NO_TAGS:
         return None
-    return SingleProduce(acks, bytes(frame[start_of_topic:end_of_topic]), index, frame[start:end])
+    return SingleProduce(acks, timeout_ms, bytes(frame[start_of_topic:end_of_topic]), index, frame[start:end])
 
 
 def _compact_size(frame: memoryview, position: int) -> tuple[int, int]:

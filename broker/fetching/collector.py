@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from protocol.messages.fetch import AbortedTransaction, EpochEndOffset, PartitionData
-
+from broker.fetching.divergence import diverging_epoch
 from broker.fetching.sessions import FetchTarget
 from broker.partition import IsolationLevel, Partition
 from broker.request import Deferred
 from protocol.errors import ErrorCode, KafkaError
+from protocol.messages.fetch import AbortedTransaction, PartitionData
 from protocol.records import convert_down
 
 # Fetch v0–1 understand message sets of magic 0, v2–3 of magic 1, later ones record batches.
@@ -22,7 +22,12 @@ DECOMPRESSED_BYTES_MAX = 256 * 1024 * 1024
 # From this version on, a batch larger than the limit is sent all the same, so that the consumer gets past it (KIP-74).
 AT_LEAST_ONE_BATCH_MIN_VERSION = 3
 
+# KIP-392: from this version on a consumer may read from a follower, and be sent to one.
+FOLLOWER_READS_MIN_VERSION = 11
+
 FindPartition = Callable[[FetchTarget], Partition]
+# (partition, fetch offset) -> the replica to read from instead; -1 for none.
+ChooseReplica = Callable[[Partition, int], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +44,17 @@ class FetchLimits:
 class Collector:
     """One fetch: `read` is one pass over its partitions."""
 
-    def __init__(self, targets: list[FetchTarget], limits: FetchLimits, find: FindPartition) -> None:
+    def __init__(
+        self,
+        targets: list[FetchTarget],
+        limits: FetchLimits,
+        find: FindPartition,
+        choose_replica: ChooseReplica | None = None,
+    ) -> None:
         self.targets = targets
         self.limits = limits
         self._find = find
+        self._choose_replica = choose_replica
 
     def read(self) -> tuple[list[PartitionData], bool]:
         """What is there now, a PartitionData a target, and whether it may be sent without waiting."""
@@ -56,7 +68,7 @@ class Collector:
             size = len(data.records) if data.records else 0
             total += size
             remaining = max(0, remaining - size)
-            must_answer = must_answer or data.error_code != ErrorCode.NONE or data.diverging_epoch.epoch != -1
+            must_answer = must_answer or _ends_wait(data)
             found.append(data)
         return found, must_answer or total >= limits.min_bytes
 
@@ -65,9 +77,11 @@ class Collector:
         data = PartitionData(partition_index=request.partition, high_watermark=-1, records=b"")
         try:
             partition = self._find(target)
-            error = partition.check_leader(request.current_leader_epoch)
-            if error is not ErrorCode.NONE:
-                raise KafkaError(error)
+            self._check(partition, request.current_leader_epoch)
+            if self._choose_replica is not None:
+                data.preferred_read_replica = self._choose_replica(partition, request.fetch_offset)
+                if data.preferred_read_replica >= 0:
+                    remaining, at_least_one_batch = 0, False
             data.diverging_epoch = diverging_epoch(partition, request.last_fetched_epoch, request.fetch_offset)
             if data.diverging_epoch.epoch != -1:
                 remaining, at_least_one_batch = 0, False
@@ -91,6 +105,12 @@ class Collector:
             data.records = b""
         return data
 
+    def _check(self, partition: Partition, current_leader_epoch: int) -> None:
+        may_follow = self.limits.version >= FOLLOWER_READS_MIN_VERSION
+        error = (partition.check_replica if may_follow else partition.check_leader)(current_leader_epoch)
+        if error is not ErrorCode.NONE:
+            raise KafkaError(error)
+
     def _in_asked_format(self, records: bytes, first_offset: int) -> bytes:
         if self.limits.version >= RECORD_BATCH_MIN_VERSION or not records:
             return records
@@ -102,18 +122,9 @@ class Collector:
         )
 
 
-def diverging_epoch(partition: Partition, last_fetched_epoch: int, fetch_offset: int) -> EpochEndOffset:
-    """KIP-595: where the reader's log parts from ours, if its last batch is not one that we have there."""
-    nowhere = EpochEndOffset()
-    if last_fetched_epoch < 0:
-        return nowhere
-    log = partition.log
-    epoch, end_offset = log.leader_epochs.end_offset_for(last_fetched_epoch, log.log_end_offset)
-    if epoch < 0:
-        raise KafkaError(ErrorCode.OFFSET_OUT_OF_RANGE, f"leader epoch {last_fetched_epoch} is unknown to {partition}")
-    if epoch < last_fetched_epoch or end_offset < fetch_offset:
-        return EpochEndOffset(epoch=epoch, end_offset=end_offset)
-    return nowhere
+def _ends_wait(data: PartitionData) -> bool:
+    """Whether it says something that the client must hear at once."""
+    return data.error_code != ErrorCode.NONE or data.diverging_epoch.epoch != -1 or data.preferred_read_replica >= 0
 
 
 class FetchWait(Deferred):
@@ -144,7 +155,7 @@ class FetchWait(Deferred):
         committed_bytes = partition.committed_bytes
         self._collected_bytes += committed_bytes - self._baselines[partition]
         self._baselines[partition] = committed_bytes
-        if self._collected_bytes >= self._min_bytes or not partition.is_leader:
+        if self._collected_bytes >= self._min_bytes or not partition.has_role:
             self._end()
 
     def _end(self) -> None:

@@ -11,9 +11,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from protocol.messages.fetch import FetchPartition, FetchRequest, PartitionData
-
 from protocol.errors import ErrorCode, KafkaError
+from protocol.messages.fetch import FetchPartition, FetchRequest, PartitionData
 
 NO_SESSION = 0
 INITIAL_EPOCH = 0
@@ -45,6 +44,7 @@ class FetchTarget:
             or data.last_stable_offset != self.told_last_stable_offset
             or data.log_start_offset != self.told_log_start_offset
             or data.diverging_epoch.epoch != -1
+            or data.preferred_read_replica >= 0
         )
 
     def told(self, data: PartitionData) -> None:

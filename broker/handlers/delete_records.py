@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import asyncio
 
+from broker.handlers.locating import find_by_name
+from broker.handlers.services import Services
+from broker.request import RequestContext
+from protocol.errors import ErrorCode, KafkaError
 from protocol.messages.delete_records import (
     DeleteRecordsPartition,
     DeleteRecordsPartitionResult,
@@ -15,10 +19,6 @@ from protocol.messages.delete_records import (
     DeleteRecordsTopic,
     DeleteRecordsTopicResult,
 )
-
-from broker.handlers.services import Services
-from broker.request import RequestContext
-from protocol.errors import ErrorCode, KafkaError
 
 
 async def handle(services: Services, context: RequestContext, request: DeleteRecordsRequest) -> DeleteRecordsResponse:
@@ -34,10 +34,8 @@ async def _topic(services: Services, topic: DeleteRecordsTopic) -> DeleteRecords
 
 async def _partition(services: Services, topic: str, asked: DeleteRecordsPartition) -> DeleteRecordsPartitionResult:
     result = DeleteRecordsPartitionResult(partition_index=asked.partition_index, low_watermark=-1)
-    partition = services.partitions.find(topic, asked.partition_index)
     try:
-        if partition is None:
-            raise KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+        partition = find_by_name(services, topic, asked.partition_index)
         if "delete" not in partition.log.config.cleanup_policy:
             # As in Kafka: a log that is only compacted has no records to delete by offset.
             raise KafkaError(ErrorCode.POLICY_VIOLATION, f"cleanup.policy of {topic} does not include delete")

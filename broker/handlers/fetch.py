@@ -8,27 +8,41 @@ v13 names topics by id (KIP-516), v15 moves the replica's state into a tag (KIP-
 
 Too few bytes: the answer waits for appends or `max_wait_ms`, whichever is first; nothing polls.
 
-Not implemented:
-- fetching as a follower (replica id ≥ 0), and from the closest replica (KIP-392): one node has no other replica.
+Followers' fetches are another matter: replica_fetch.py. From v11 on a consumer may read from a follower, up to the high
+watermark that this one knows; with `replica.selector.class` the leader sends it to an in-sync replica in its own rack.
 """
 
 from __future__ import annotations
 
 import asyncio
 
-from protocol.messages.fetch import FetchableTopicResponse, FetchRequest, FetchResponse, PartitionData
-
 from broker.fetching import NO_SESSION, Collector, FetchLimits, FetchSession, FetchTarget, FetchWait
+from broker.handlers import replica_fetch
+from broker.handlers.closest_replica import ReplicaSelector
+from broker.handlers.locating import MOVED, find_by_id, find_by_name, leader_hint
 from broker.handlers.services import Services
 from broker.partition import IsolationLevel, Partition
 from broker.request import Deferred, RequestContext
 from protocol.errors import ErrorCode, KafkaError
+from protocol.messages.fetch import (
+    FetchableTopicResponse,
+    FetchRequest,
+    FetchResponse,
+    LeaderIdAndEpoch,
+    NodeEndpoint,
+    PartitionData,
+)
 
 ZSTD_MIN_VERSION = 10
+CURRENT_LEADER_MIN_VERSION = 12
+NODE_ENDPOINTS_MIN_VERSION = 16
 
 
 def handle(services: Services, context: RequestContext, request: FetchRequest) -> FetchResponse | Deferred:
     version = context.api_version
+    follower = replica_fetch.follower_of(version, request)
+    if follower is not None:
+        return replica_fetch.handle(services, context, request, follower)
     try:
         session, targets = services.fetch_sessions.open(request, version, services.clock.monotonic_ms())
     except KafkaError as error:
@@ -41,16 +55,23 @@ def handle(services: Services, context: RequestContext, request: FetchRequest) -
         max_wait_ms=request.max_wait_ms,
     )
     finder = _Finder(services, version)
-    collector = Collector(targets, limits, finder)
+    collector = Collector(targets, limits, finder, ReplicaSelector.of(services, request.rack_id))
+
+    def answer(found: list[PartitionData]) -> FetchResponse:
+        response = _response(session, targets, found)
+        if version >= CURRENT_LEADER_MIN_VERSION:
+            _tell_leaders(services, context, response)
+        return response
+
     found, enough = collector.read()
     if enough:
-        return _response(session, targets, found)
+        return answer(found)
     return FetchWait(
         list(finder.found.values()),
         available_bytes=sum(len(data.records) for data in found if data.records),
         min_bytes=limits.min_bytes,
         max_wait_ms=limits.max_wait_ms,
-        answer=lambda: _response(session, targets, collector.read()[0]),
+        answer=lambda: answer(collector.read()[0]),
         loop=asyncio.get_running_loop(),
     )
 
@@ -71,18 +92,9 @@ class _Finder:
         return partition
 
     def _find(self, target: FetchTarget) -> Partition:
-        partitions = self._services.partitions
-        index = target.request.partition
         if isinstance(target.topic, str):
-            partition = partitions.find(target.topic, index)
-            if partition is None:
-                raise KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
-            return partition
-        partition = partitions.find_by_id(target.topic, index)
-        if partition is None:
-            known = target.topic in self._services.metadata.image.topics_by_id
-            raise KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION if known else ErrorCode.UNKNOWN_TOPIC_ID)
-        return partition
+            return find_by_name(self._services, target.topic, target.request.partition)
+        return find_by_id(self._services, target.topic, target.request.partition)
 
 
 def _response(session: FetchSession | None, targets: list[FetchTarget], found: list[PartitionData]) -> FetchResponse:
@@ -108,3 +120,22 @@ def _topic(topic: str | bytes) -> FetchableTopicResponse:
     if isinstance(topic, str):
         return FetchableTopicResponse(topic=topic)
     return FetchableTopicResponse(topic_id=topic)
+
+
+def _tell_leaders(services: Services, context: RequestContext, response: FetchResponse) -> None:
+    """KIP-951: beside an error that another broker leads, which one it is."""
+    told: set[int] = set()
+    for topic in response.responses:
+        for data in topic.partitions:
+            if data.error_code not in MOVED:
+                continue
+            name_or_id = topic.topic or topic.topic_id
+            hint = leader_hint(services, context.listener_name, name_or_id, data.partition_index)
+            if hint is None:
+                continue
+            data.current_leader = LeaderIdAndEpoch(leader_id=hint.leader_id, leader_epoch=hint.leader_epoch)
+            if context.api_version >= NODE_ENDPOINTS_MIN_VERSION and hint.leader_id not in told:
+                told.add(hint.leader_id)
+                response.node_endpoints.append(
+                    NodeEndpoint(node_id=hint.leader_id, host=hint.host, port=hint.port, rack=hint.rack)
+                )

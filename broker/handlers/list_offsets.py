@@ -4,11 +4,19 @@ v0 lists several offsets, newest first. v1 answers one with its timestamp. v2 ha
 epochs (KIP-320), v6 is flexible, v7 finds the maximum timestamp (KIP-734), v8 the earliest local offset (KIP-405),
 v9 the latest tiered offset (KIP-1005), v10 a timeout (KIP-1075), v11 the earliest offset still to be tiered (KIP-1023).
 
+Only the leader answers. One that was just elected does not know yet what its predecessor committed: until its high
+watermark has reached the start of its epoch, OFFSET_NOT_AVAILABLE (v5, LEADER_NOT_AVAILABLE before) (KIP-207).
+
 Nothing is tiered here: the earliest local offset is the log's start, and what asks for tiered offsets finds none (-1).
 """
 
 from __future__ import annotations
 
+from broker.handlers.locating import find_by_name
+from broker.handlers.services import Services
+from broker.partition import IsolationLevel, Partition
+from broker.request import RequestContext
+from protocol.errors import ErrorCode, KafkaError
 from protocol.messages.list_offsets import (
     ListOffsetsPartition,
     ListOffsetsPartitionResponse,
@@ -16,11 +24,6 @@ from protocol.messages.list_offsets import (
     ListOffsetsResponse,
     ListOffsetsTopicResponse,
 )
-
-from broker.handlers.services import Services
-from broker.partition import IsolationLevel, Partition
-from broker.request import RequestContext
-from protocol.errors import ErrorCode, KafkaError
 
 LATEST = -1
 EARLIEST = -2
@@ -37,6 +40,7 @@ MIN_VERSION_OF = {
     LATEST_TIERED: 9,
     EARLIEST_PENDING_UPLOAD: 11,
 }
+OFFSET_NOT_AVAILABLE_MIN_VERSION = 5
 NOT_FOUND = (-1, -1, -1)
 
 # (offset, timestamp, leader epoch)
@@ -67,14 +71,15 @@ def _answer(
     isolation: IsolationLevel,
     answer: ListOffsetsPartitionResponse,
 ) -> None:
-    partition = services.partitions.find(topic, asked.partition_index)
-    if partition is None:
-        raise KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+    partition = find_by_name(services, topic, asked.partition_index)
     error = partition.check_leader(asked.current_leader_epoch)
     if error is not ErrorCode.NONE:
         raise KafkaError(error)
     if asked.timestamp < 0 and version < MIN_VERSION_OF.get(asked.timestamp, version + 1):
         raise KafkaError(ErrorCode.UNSUPPORTED_VERSION, f"timestamp {asked.timestamp} has no meaning in v{version}")
+    if asked.timestamp != EARLIEST and not partition.knows_what_is_committed:
+        new = version >= OFFSET_NOT_AVAILABLE_MIN_VERSION
+        raise KafkaError(ErrorCode.OFFSET_NOT_AVAILABLE if new else ErrorCode.LEADER_NOT_AVAILABLE)
     if version == 0:
         answer.old_style_offsets = _old_style(partition, asked)
         return

@@ -6,6 +6,10 @@ from replicas, v4 is flexible.
 
 from __future__ import annotations
 
+from broker.handlers.locating import find_by_name
+from broker.handlers.services import Services
+from broker.request import RequestContext
+from protocol.errors import ErrorCode, KafkaError
 from protocol.messages.offset_for_leader_epoch import (
     EpochEndOffset,
     OffsetForLeaderEpochRequest,
@@ -13,10 +17,6 @@ from protocol.messages.offset_for_leader_epoch import (
     OffsetForLeaderPartition,
     OffsetForLeaderTopicResult,
 )
-
-from broker.handlers.services import Services
-from broker.request import RequestContext
-from protocol.errors import ErrorCode
 
 
 def handle(
@@ -32,11 +32,11 @@ def handle(
 
 def _end_offset(services: Services, topic: str, asked: OffsetForLeaderPartition) -> EpochEndOffset:
     answer = EpochEndOffset(partition=asked.partition)
-    partition = services.partitions.find(topic, asked.partition)
-    if partition is None:
-        answer.error_code = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-        return answer
-    error = partition.check_leader(asked.current_leader_epoch)
+    try:
+        partition = find_by_name(services, topic, asked.partition)
+        error = partition.check_leader(asked.current_leader_epoch)
+    except KafkaError as absent:
+        error = absent.code
     if error is not ErrorCode.NONE:
         answer.error_code = error
         return answer

@@ -16,9 +16,11 @@ Not implemented:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
+from broker.handlers.locating import MOVED, find_by_id, find_by_name, leader_hint
 from broker.handlers.services import Services
 from broker.log import AppendResult, InvalidRecords
 from broker.partition import Partition
@@ -26,6 +28,8 @@ from broker.request import CloseConnection, Deferred, RequestContext
 from protocol.errors import ErrorCode, KafkaError
 from protocol.messages.produce import (
     BatchIndexAndErrorMessage,
+    LeaderIdAndEpoch,
+    NodeEndpoint,
     PartitionProduceData,
     PartitionProduceResponse,
     ProduceRequest,
@@ -36,6 +40,7 @@ from protocol.messages.produce import (
 from protocol.records import RECORD_BATCH_HEADER_SIZE, Compression, is_legacy
 
 ZSTD_MIN_VERSION = 7
+CURRENT_LEADER_MIN_VERSION = 10
 TOPIC_ID_MIN_VERSION = 13
 # A batch's attributes, low byte: compression in bits 0–2, transactional in bit 4. Two single-byte looks, on every
 # request, where the log's validation reads the whole header right after.
@@ -47,11 +52,13 @@ _TRANSACTIONAL = 0x10
 class PendingProduce(Deferred):
     """One produce request: its response, filled in as its partitions become durable."""
 
-    __slots__ = ("acks", "outstanding", "response")
+    __slots__ = ("acks", "outstanding", "response", "tell_leaders", "timeout_ms")
 
-    def __init__(self, acks: int) -> None:
+    def __init__(self, request: ProduceRequest, tell_leaders: Callable[[ProduceResponse], None]) -> None:
         super().__init__()
-        self.acks = acks
+        self.acks = request.acks
+        self.timeout_ms = request.timeout_ms
+        self.tell_leaders = tell_leaders
         self.response = ProduceResponse()
         # One more than there are waits, until all partitions were appended: no answer before that.
         self.outstanding = 1
@@ -59,6 +66,7 @@ class PendingProduce(Deferred):
     def one_done(self) -> None:
         self.outstanding -= 1
         if not self.outstanding:
+            self.tell_leaders(self.response)
             self.resolve(None if self.acks == 0 else self.response)
 
 
@@ -110,7 +118,7 @@ async def _answer_of(pending: Deferred) -> ProduceResponse | None:
 
 
 def _produce(services: Services, context: RequestContext, request: ProduceRequest) -> Deferred:
-    pending = PendingProduce(request.acks)
+    pending = PendingProduce(request, partial(tell_leaders, services, context.api_version, context.listener_name))
     now_ms = services.clock.now_ms()
     refused = False
     for topic in request.topic_data:
@@ -143,7 +151,7 @@ def _append(
         if data.records is None or not len(data.records):
             raise KafkaError(ErrorCode.INVALID_RECORD, "the request holds no records for this partition")
         check_records(context.api_version, data.records)
-        result = partition.append(data.records, now_ms=now_ms)
+        result = partition.append(data.records, now_ms=now_ms, required_acks=pending.acks)
     except InvalidRecords as error:
         _refuse(response, error)
         response.record_errors = [
@@ -167,22 +175,37 @@ def _wait(
     if pending.acks == 0:
         return
     pending.outstanding += 1
-    wait_for = partition.when_durable if pending.acks == 1 else partition.when_committed
-    wait_for(result.last_offset + 1, PartitionWait(pending, response))
+    wait = PartitionWait(pending, response)
+    if pending.acks == 1:
+        partition.when_durable(result.last_offset + 1, wait)
+    else:
+        partition.when_committed(result.last_offset + 1, wait, timeout_ms=pending.timeout_ms)
 
 
 def _find(services: Services, version: int, topic: TopicProduceData, index: int) -> Partition:
     if version < TOPIC_ID_MIN_VERSION:
-        partition = services.partitions.find(topic.name, index)
-        if partition is None:
-            raise KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"no partition {topic.name}-{index} here")
-        return partition
-    partition = services.partitions.find_by_id(topic.topic_id, index)
-    if partition is None:
-        known = topic.topic_id in services.metadata.image.topics_by_id
-        code = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION if known else ErrorCode.UNKNOWN_TOPIC_ID
-        raise KafkaError(code, "no such topic id, or no such partition of it, here")
-    return partition
+        return find_by_name(services, topic.name, index)
+    return find_by_id(services, topic.topic_id, index)
+
+
+def tell_leaders(services: Services, version: int, listener: str, response: ProduceResponse) -> None:
+    """KIP-951: beside an error that another broker leads, which one it is."""
+    if version < CURRENT_LEADER_MIN_VERSION:
+        return
+    told: set[int] = set()
+    for topic in response.responses:
+        for partition in topic.partition_responses:
+            if partition.error_code not in MOVED:
+                continue
+            hint = leader_hint(services, listener, topic.name or topic.topic_id, partition.index)
+            if hint is None:
+                continue
+            partition.current_leader = LeaderIdAndEpoch(leader_id=hint.leader_id, leader_epoch=hint.leader_epoch)
+            if hint.leader_id not in told:
+                told.add(hint.leader_id)
+                response.node_endpoints.append(
+                    NodeEndpoint(node_id=hint.leader_id, host=hint.host, port=hint.port, rack=hint.rack)
+                )
 
 
 def check_records(version: int, records: bytes | memoryview) -> None:

@@ -8,7 +8,7 @@ road costs about twice as much per request.
 
 from __future__ import annotations
 
-from broker.handlers.produce import TOPIC_ID_MIN_VERSION, check_records
+from broker.handlers.produce import TOPIC_ID_MIN_VERSION, check_records, tell_leaders
 from broker.handlers.services import Services
 from broker.network import Connection, Encoder, Exchange
 from broker.request import Deferred
@@ -23,10 +23,11 @@ _PIPELINED = Deferred()
 class SingleAppend(Exchange):
     """Waits in the connection for its turn and in the partition for its offset, and is its own answer."""
 
-    __slots__ = ("appended", "index", "topic", "version")
+    __slots__ = ("appended", "index", "services", "topic", "version")
 
     def __init__(
         self,
+        services: Services,
         connection: Connection,
         correlation_id: int,
         encode: Encoder,
@@ -36,6 +37,7 @@ class SingleAppend(Exchange):
         appended: bytes,
         request_bytes: int,
     ) -> None:
+        self.services = services
         self.connection = connection
         self.correlation_id = correlation_id
         self.encode = encode
@@ -60,7 +62,9 @@ class SingleAppend(Exchange):
             topic.topic_id = self.topic
         else:
             topic.name = str(self.topic, "utf-8")
-        self.respond(ProduceResponse(responses=[topic]))
+        response = ProduceResponse(responses=[topic])
+        tell_leaders(self.services, self.version, self.connection.listener.name, response)
+        self.respond(response)
 
 
 def begin(
@@ -76,7 +80,7 @@ def begin(
     single = read_single_produce(frame, position, version)
     if single is None:
         return None
-    acks, topic, index, records = single
+    acks, timeout_ms, topic, index, records = single
     if acks not in (1, -1):
         return None
     partition = services.partitions.find_encoded(topic, index)
@@ -84,7 +88,7 @@ def begin(
         return None
     try:
         check_records(version, records)
-        result = partition.append(records, now_ms=services.clock.now_ms())
+        result = partition.append(records, now_ms=services.clock.now_ms(), required_acks=acks)
     except KafkaError:
         return None
     appended = single_produce_response(
@@ -96,8 +100,10 @@ def begin(
         result.log_append_time_ms,
         result.log_start_offset,
     )
-    exchange = SingleAppend(connection, correlation_id, encode, version, topic, index, appended, len(frame))
-    wait_for = partition.when_durable if acks == 1 else partition.when_committed
+    exchange = SingleAppend(services, connection, correlation_id, encode, version, topic, index, appended, len(frame))
     connection.expect(exchange)
-    wait_for(result.last_offset + 1, exchange)
+    if acks == 1:
+        partition.when_durable(result.last_offset + 1, exchange)
+    else:
+        partition.when_committed(result.last_offset + 1, exchange, timeout_ms=timeout_ms)
     return exchange

@@ -5,6 +5,8 @@ Doors: `PartitionLog` (one log), `LogManager` (all of a node), `journal_entries`
 
 from broker.log import journal_entries
 from broker.log.checkpointing import Checkpoint
+from broker.log.checkpoints import TopicPartition, read_checkpoint, write_checkpoint
+from broker.log.disk import Disk
 from broker.log.leader_epochs import LeaderEpochs
 from broker.log.log_config import LogConfig
 from broker.log.log_manager import LogManager, remove_paths
@@ -25,6 +27,7 @@ __all__ = [
     "AppendOrigin",
     "AppendResult",
     "Checkpoint",
+    "Disk",
     "InvalidRecords",
     "LeaderEpochs",
     "LogConfig",
@@ -32,6 +35,9 @@ __all__ = [
     "PartitionLog",
     "ReadResult",
     "TimestampOffset",
+    "TopicPartition",
     "journal_entries",
+    "read_checkpoint",
     "remove_paths",
+    "write_checkpoint",
 ]

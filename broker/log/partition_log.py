@@ -111,6 +111,11 @@ class PartitionLog:
         return self.segments[-1]
 
     @property
+    def journalled_end_offset(self) -> int:
+        """The end of what the journal was given: what a follower may copy, for the log takes none of it back."""
+        return self._journalled_end_offset
+
+    @property
     def leader_epochs(self) -> LeaderEpochs:
         if self._leader_epochs is None:
             try:

@@ -1,6 +1,32 @@
 """The partitions of this node: the door to each, and the table that follows the metadata image."""
 
-from broker.partition.partition import NO_LEADER_EPOCH, IsolationLevel, Partition, PartitionRead
+from broker.partition.checkpoint import HighWatermarkCheckpoint
+from broker.partition.follower import FollowerRole
+from broker.partition.host import (
+    ALL_REPLICAS,
+    NO_LEADER_EPOCH,
+    IsolationLevel,
+    PartitionHost,
+    PartitionRead,
+    ReplicaReader,
+)
+from broker.partition.isr import FollowerProgress
+from broker.partition.leader import LeaderRole, Proposal
+from broker.partition.partition import Partition
 from broker.partition.table import PartitionTable
 
-__all__ = ["NO_LEADER_EPOCH", "IsolationLevel", "Partition", "PartitionRead", "PartitionTable"]
+__all__ = [
+    "ALL_REPLICAS",
+    "NO_LEADER_EPOCH",
+    "FollowerProgress",
+    "FollowerRole",
+    "HighWatermarkCheckpoint",
+    "IsolationLevel",
+    "LeaderRole",
+    "Partition",
+    "PartitionHost",
+    "PartitionRead",
+    "PartitionTable",
+    "Proposal",
+    "ReplicaReader",
+]

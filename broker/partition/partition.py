@@ -1,6 +1,10 @@
 """The door to a partition: all that handlers, coordinators and fetchers may ask of one.
 
-A partition has a log and, while this node leads it, a `LeaderRole`. Everything here runs on the loop's thread.
+A partition has a log and, while it takes part, one role: `LeaderRole` where this node leads it, `FollowerRole` where it
+follows another, none while there is no leader. Everything here runs on the loop's thread.
+
+The high watermark is the role's while this node leads, and what the leader told while it follows; a consumer sees
+nothing above it, here or there.
 """
 
 from __future__ import annotations
@@ -8,51 +12,47 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import IntEnum
 
-from broker.durability import Durability
 from broker.log import AppendOrigin, AppendResult, PartitionLog, ReadResult, journal_entries
-from broker.partition.leader import LeaderRole
-from broker.partition.offset_waiters import Waiter
+from broker.metadata import PartitionImage
+from broker.partition.committed_bytes import CommittedBytes
+from broker.partition.follower import FollowerRole
+from broker.partition.host import (
+    ALL_REPLICAS,
+    NO_LEADER_EPOCH,
+    IsolationLevel,
+    PartitionHost,
+    PartitionRead,
+    ReplicaReader,
+)
+from broker.partition.leader import LeaderRole, Proposal
+from broker.partition.offset_waiters import NO_DEADLINE, Waiter
 from protocol.errors import ErrorCode, KafkaError
 from wal import StorageError
 
 logger = logging.getLogger(__name__)
 
-# No epoch known: requests of old versions and clients that do not fence (KIP-320).
-NO_LEADER_EPOCH = -1
-
-
-class IsolationLevel(IntEnum):
-    READ_UNCOMMITTED = 0
-    READ_COMMITTED = 1
-
-
-@dataclass(slots=True)
-class PartitionRead:
-    """What one fetch of one partition found. Offsets are ends, exclusive; `records` are whole batches."""
-
-    records: ReadResult
-    high_watermark: int
-    last_stable_offset: int
-    log_start_offset: int
-
 
 class Partition:
-    def __init__(
-        self, log: PartitionLog, *, durability: Durability, schedule_write: Callable[[Partition], None]
-    ) -> None:
+    def __init__(self, log: PartitionLog, host: PartitionHost, *, high_watermark: int | None = None) -> None:
         self.log = log
         self.topic = log.topic
         self.topic_id = log.topic_id
         self.index = log.partition
-        self._durability = durability
-        self._schedule_write = schedule_write
+        self._host = host
         self._write_scheduled = False
-        self._role: LeaderRole | None = None
+        # The one that it has, if any; two attributes, for the produce path asks for the one with every request.
+        self._leader_role: LeaderRole | None = None
+        self._follower_role: FollowerRole | None = None
         self._followers_of_progress: set[Callable[[Partition], None]] = set()
-        self._high_watermark = log.log_end_offset
+        self._replica_readers: list[ReplicaReader] = []
+        checkpointed = log.log_start_offset if high_watermark is None else high_watermark
+        self._high_watermark = min(max(checkpointed, log.log_start_offset), log.log_end_offset)
+        # What recovery found is durable; from there on the journal says so.
+        self.durable_end_offset = log.log_end_offset
+        # Counts truncations: the journal's word on an entry from before one says nothing about the log as it is.
+        self._history = 0
+        self._committed_bytes = CommittedBytes()
         self._failure: str = ""
         # Why the disk refused the last write; told in the log when it changes, not once a request.
         self._refusal = ""
@@ -61,50 +61,102 @@ class Partition:
     def __repr__(self) -> str:
         return f"{self.topic}-{self.index}"
 
-    # --- leadership --------------------------------------------------------------------------------------------
+    # --- roles -------------------------------------------------------------------------------------------------
 
     @property
     def is_leader(self) -> bool:
+        return self._leader_role is not None
+
+    @property
+    def leading(self) -> LeaderRole | None:
+        return self._leader_role
+
+    @property
+    def following(self) -> FollowerRole | None:
+        return self._follower_role
+
+    @property
+    def _role(self) -> LeaderRole | FollowerRole | None:
+        return self._leader_role or self._follower_role
+
+    @property
+    def has_role(self) -> bool:
         return self._role is not None
 
     @property
     def leader_epoch(self) -> int:
-        return self._role.leader_epoch if self._role is not None else NO_LEADER_EPOCH
+        role = self._role
+        return role.leader_epoch if role is not None else NO_LEADER_EPOCH
 
-    def lead(self, leader_epoch: int) -> None:
-        """Become the leader at `leader_epoch`; a repeated call for the same epoch changes nothing."""
-        if self._role is not None:
-            if self._role.leader_epoch == leader_epoch:
-                return
+    def lead(self, assigned: PartitionImage) -> None:
+        """Become the leader, or take over what the metadata newly says of one that leads already."""
+        now_ms = self._host.clock.monotonic_ms()
+        role = self._leader_role
+        if role is not None:
+            role.adopt(assigned, now_ms)
+        else:
             self.resign(ErrorCode.NOT_LEADER_OR_FOLLOWER)
-        self._role = LeaderRole(self.log, leader_epoch, high_watermark=self._high_watermark)
+            role = self._leader_role = LeaderRole(
+                self.log,
+                assigned,
+                self._host,
+                durable_end_offset=self.durable_end_offset,
+                high_watermark=self._high_watermark,
+                now_ms=now_ms,
+            )
+        self.look_at_high_watermark()
+
+    def follow(self, leader_id: int, leader_epoch: int) -> None:
+        """Become a follower; what its log has beyond the leader's history goes when the leader says where it ends."""
+        role = self._follower_role
+        if role is not None and (role.leader_id, role.leader_epoch) == (leader_id, leader_epoch):
+            return
+        self.resign(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+        self._follower_role = FollowerRole(self, leader_id, leader_epoch)
 
     def resign(self, error: ErrorCode) -> None:
-        if self._role is not None:
-            self._high_watermark = self._role.committed.progress
-            role, self._role = self._role, None
-            role.fail_waiters(error)
-            self._notify_progress()
+        """The role ends; whoever waits for its promises hears `error`."""
+        if self._role is None:
+            return
+        leader, self._leader_role, self._follower_role = self._leader_role, None, None
+        if leader is not None:
+            self._high_watermark = leader.committed.progress
+            leader.fail_waiters(error)
+        self._notify_progress()
+        for reader in tuple(self._replica_readers):
+            reader.role_ended()
 
     def check_leader(self, current_leader_epoch: int = NO_LEADER_EPOCH) -> ErrorCode:
         """KIP-320: whether a client that believes in `current_leader_epoch` may be served here. NONE if so."""
-        if self._role is None:
+        if self._leader_role is None:
             return ErrorCode.NOT_LEADER_OR_FOLLOWER
-        if current_leader_epoch in (NO_LEADER_EPOCH, self._role.leader_epoch):
+        return self.check_replica(current_leader_epoch)
+
+    def check_replica(self, current_leader_epoch: int = NO_LEADER_EPOCH) -> ErrorCode:
+        """The same for a read that a follower may serve, too (KIP-392)."""
+        role = self._role
+        if role is None:
+            return ErrorCode.NOT_LEADER_OR_FOLLOWER
+        if current_leader_epoch in (NO_LEADER_EPOCH, role.leader_epoch):
             return ErrorCode.NONE
-        if current_leader_epoch < self._role.leader_epoch:
+        if current_leader_epoch < role.leader_epoch:
             return ErrorCode.FENCED_LEADER_EPOCH
         return ErrorCode.UNKNOWN_LEADER_EPOCH
 
     def _leader(self) -> LeaderRole:
-        if self._role is None:
+        if self._leader_role is None:
             raise KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER, f"this node does not lead {self}")
-        return self._role
+        return self._leader_role
 
-    # --- appending ---------------------------------------------------------------------------------------------
+    # --- appending as the leader -------------------------------------------------------------------------------
 
     def append(
-        self, records: bytes | memoryview, *, now_ms: int, origin: AppendOrigin = AppendOrigin.CLIENT
+        self,
+        records: bytes | memoryview,
+        *,
+        now_ms: int,
+        origin: AppendOrigin = AppendOrigin.CLIENT,
+        required_acks: int = ALL_REPLICAS,
     ) -> AppendResult:
         """Validate, give offsets, and collect for the write at the end of this turn of the loop.
 
@@ -113,44 +165,120 @@ class Partition:
         role = self._leader()
         if self._failure:
             raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, self._failure)
+        if role.under_min_isr and required_acks == ALL_REPLICAS:
+            raise KafkaError(
+                ErrorCode.NOT_ENOUGH_REPLICAS,
+                f"{self} has {len(role.isr)} in-sync replicas, fewer than min.insync.replicas",
+            )
         log = self.log
         try:
             result = log.append_as_leader(records, leader_epoch=role.leader_epoch, now_ms=now_ms, origin=origin)
         except StorageError as error:
             raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, str(error)) from error
         if not result.is_duplicate:
-            role.appended(log.log_end_offset, len(records))
-            if not self._write_scheduled:
-                self._write_scheduled = True
-                self._schedule_write(self)
+            self.appended(len(records))
         return result
+
+    def appended(self, size_bytes: int) -> None:
+        """The log has collected `size_bytes` more for the next `write_out`."""
+        self._committed_bytes.appended(self.log.log_end_offset, size_bytes)
+        if not self._write_scheduled:
+            self._write_scheduled = True
+            self._host.schedule_write(self)
 
     def write_out(self) -> None:
         """Put what was appended in this turn into the segment and the journal. Called once a turn by the table."""
         self._write_scheduled = False
+        log = self.log
+        former_end_offset = log.written_end_offset
         try:
-            entry = self.log.write_out_entry()
+            entry = log.write_out_entry()
             if entry:
-                end_offset = self.log.written_end_offset
-                self._durability.append(journal_entries.APPEND, entry, lambda: self._became_durable(end_offset))
+                end_offset, history = log.written_end_offset, self._history
+                self._host.durability.append(
+                    journal_entries.APPEND, entry, lambda: self._became_durable(end_offset, history)
+                )
         except StorageError as error:
             self._write_failed(error)
             return
         if self._refusal:
             self._refusal = ""
             logger.warning("%s takes writes again", self)
+        role = self._leader_role
+        if entry and role is not None and role.followers:
+            role.wrote(former_end_offset, self._host.clock.monotonic_ms())
+            for reader in self._replica_readers:
+                reader.log_grew()
 
-    def _became_durable(self, end_offset: int) -> None:
-        if self._role is not None and self._role.became_durable(end_offset):
-            self._notify_progress()
+    def _became_durable(self, end_offset: int, history: int) -> None:
+        if history != self._history:
+            return
+        self.durable_end_offset = end_offset
+        if self._leader_role is not None:
+            if self._leader_role.became_durable(end_offset):
+                self._high_watermark_moved()
+        elif self._follower_role is not None:
+            self._follower_role.stored()
+
+    def look_at_high_watermark(self) -> None:
+        """As the leader, after something that may move it: a follower's fetch, another in-sync set."""
+        if self._leader().advance_high_watermark():
+            self._high_watermark_moved()
+
+    def config_changed(self) -> None:
+        """`min.insync.replicas` may be another."""
+        if self._leader_role is not None:
+            self._leader_role.isr_or_config_changed()
+            self.look_at_high_watermark()
+
+    def replica_fetched(self, node_id: int, fetch_offset: int, *, log_start_offset: int, broker_epoch: int) -> None:
+        """The replica on `node_id` has everything below `fetch_offset`, durably. Raises KafkaError."""
+        role = self._leader()
+        now_ms = self._host.clock.monotonic_ms()
+        if role.fetched(node_id, fetch_offset, log_start_offset, broker_epoch=broker_epoch, now_ms=now_ms):
+            self._high_watermark_moved()
+        if role.proposal is None and node_id not in role.isr and role.propose(now_ms) is not None:
+            self._host.isr_change_wanted(self)
+
+    def isr_change_answered(self, proposal: Proposal, assigned: PartitionImage | None) -> None:
+        """What the controller made of a proposal; None where it refused for good."""
+        role = self._leader_role
+        if role is None:
+            return
+        if assigned is None:
+            role.refused(proposal)
+        elif assigned.leader_epoch == role.leader_epoch:
+            role.adopt(assigned, self._host.clock.monotonic_ms())
+        self.look_at_high_watermark()
+
+    def look_after(self, now_ms: int) -> None:
+        """Now and then: end waits whose time is over, and see who fell behind. `now_ms` is monotonic."""
+        role = self._leader_role
+        if role is None:
+            return
+        role.committed.expire(now_ms)
+        if not role.followers:
+            return
+        role.look_at_joining(now_ms)
+        self.look_at_high_watermark()
+        if role.proposal is None and role.propose(now_ms) is not None:
+            self._host.isr_change_wanted(self)
+
+    def _high_watermark_moved(self) -> None:
+        self._committed_bytes.committed(self.high_watermark)
+        self._notify_progress()
+        for reader in self._replica_readers:
+            reader.high_watermark_moved()
 
     def when_durable(self, end_offset: int, waiter: Waiter) -> None:
         """acks=1: run `waiter` when everything below `end_offset` is durable on this node."""
         self._leader().durable.wait_for(end_offset, waiter)
 
-    def when_committed(self, end_offset: int, waiter: Waiter) -> None:
+    def when_committed(self, end_offset: int, waiter: Waiter, *, timeout_ms: int | None = None) -> None:
         """acks=all: run `waiter` when the high watermark reaches `end_offset`."""
-        self._leader().committed.wait_for(end_offset, waiter)
+        role = self._leader()
+        deadline_ms = NO_DEADLINE if timeout_ms is None else self._host.clock.monotonic_ms() + timeout_ms
+        role.committed.wait_for(end_offset, waiter, deadline_ms)
 
     async def committed(self, end_offset: int) -> None:
         """Wait for the high watermark. Raises KafkaError if this node stops leading, or its disk fails, before."""
@@ -177,8 +305,11 @@ class Partition:
         if str(error) != self._refusal:
             self._refusal = str(error)
             logger.error("%s refuses writes: %s", self, error)
-        if self._role is not None:
-            self._role.fail_waiters(ErrorCode.KAFKA_STORAGE_ERROR)
+        self._committed_bytes.forget()
+        if self._leader_role is not None:
+            self._leader_role.fail_waiters(ErrorCode.KAFKA_STORAGE_ERROR)
+        elif self._follower_role is not None:
+            self._follower_role.stored()
 
     def fail(self, reason: str) -> None:
         """The journal failed: nothing more is acknowledged here in this run; reads go on."""
@@ -186,14 +317,62 @@ class Partition:
         for waiting in list(self._log_starts_waiting):
             if not waiting.done():
                 waiting.set_exception(KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, reason))
-        if self._role is not None:
-            self._role.fail_waiters(ErrorCode.KAFKA_STORAGE_ERROR)
+        if self._leader_role is not None:
+            self._leader_role.fail_waiters(ErrorCode.KAFKA_STORAGE_ERROR)
+
+    # --- following a leader ------------------------------------------------------------------------------------
+
+    def move_high_watermark(self, offset: int) -> None:
+        """As a follower: the leader says that everything below `offset` is committed."""
+        if offset > self._high_watermark:
+            self._high_watermark = offset
+            self._committed_bytes.committed(offset)
+            self._notify_progress()
+
+    def history_changed(self, kind: int, payload: bytes) -> None:
+        """The log was cut, or begins anew; `payload` is the journal's entry of that."""
+        self._history += 1
+        self._committed_bytes.forget()
+        self.durable_end_offset = min(self.durable_end_offset, self.log.log_end_offset)
+        self._high_watermark = max(min(self._high_watermark, self.log.log_end_offset), self.log.log_start_offset)
+        end_offset, history = self.log.log_end_offset, self._history
+        self._host.durability.append(kind, [payload], lambda: self._became_durable(end_offset, history))
+        self._host.durability.wake()
+
+    def journal(self, kind: int, payload: bytes) -> None:
+        """Put an entry into the journal that nobody waits for."""
+        self._host.durability.append(kind, [payload], _nobody_waits)
+        self._host.durability.wake()
+
+    def read_by_replica(self, reader: ReplicaReader) -> None:
+        """Tell `reader` of what a follower may fetch, until `unread_by_replica`."""
+        self._replica_readers.append(reader)
+
+    def unread_by_replica(self, reader: ReplicaReader) -> None:
+        if reader in self._replica_readers:
+            self._replica_readers.remove(reader)
+
+    def read_as_replica(self, offset: int, *, max_bytes: int, at_least_one_batch: bool) -> ReadResult:
+        """What a follower fetches: everything that the journal was given, committed or not. Raises KafkaError."""
+        self._leader()
+        return self.log.read(
+            offset,
+            max_bytes=max_bytes,
+            max_offset=self.log.journalled_end_offset,
+            at_least_one_batch=at_least_one_batch,
+        )
 
     # --- reading -----------------------------------------------------------------------------------------------
 
     @property
     def high_watermark(self) -> int:
-        return self._role.committed.progress if self._role is not None else self._high_watermark
+        return self._leader_role.committed.progress if self._leader_role is not None else self._high_watermark
+
+    @property
+    def knows_what_is_committed(self) -> bool:
+        """KIP-207: a new leader's high watermark may be behind its predecessor's until its own epoch is committed."""
+        role = self._leader_role
+        return role is not None and role.committed.progress >= role.epoch_start_offset
 
     @property
     def last_stable_offset(self) -> int:
@@ -221,10 +400,10 @@ class Partition:
     @property
     def committed_bytes(self) -> int:
         """Grows with the high watermark; only differences of two readings mean something."""
-        return self._role.committed_bytes if self._role is not None else 0
+        return self._committed_bytes.count
 
     def follow_progress(self, on_progress: Callable[[Partition], None]) -> None:
-        """Call `on_progress` whenever the high watermark moves or leadership ends, until `unfollow_progress`."""
+        """Call `on_progress` whenever the high watermark moves or the role ends, until `unfollow_progress`."""
         self._followers_of_progress.add(on_progress)
 
     def unfollow_progress(self, on_progress: Callable[[Partition], None]) -> None:
@@ -256,15 +435,19 @@ class Partition:
         payload = journal_entries.encode_log_start(self.log.topic_id, self.log.partition, offset)
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
-            self._durability.append(journal_entries.LOG_START, [payload], lambda: _complete(durable))
+            self._host.durability.append(journal_entries.LOG_START, [payload], lambda: _complete(durable))
         except StorageError as error:
             raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, str(error)) from error
         self._log_starts_waiting.add(durable)
         durable.add_done_callback(self._log_starts_waiting.discard)
-        self._durability.wake()
+        self._host.durability.wake()
         await durable
 
 
 def _complete(durable: asyncio.Future[None]) -> None:
     if not durable.done():
         durable.set_result(None)
+
+
+def _nobody_waits() -> None:
+    """What the entry says takes effect at once; a crash before it is durable only brings back what is asked again."""

@@ -1,15 +1,28 @@
-"""Every partition that has a replica on this node, by name and by topic id, kept in step with the metadata image."""
+"""Every partition that has a replica on this node, by name and by topic id, kept in step with the metadata image.
+
+The node shows it no image before that knows this run of the broker: to lead again at the leader epoch of an earlier run
+would give one epoch two histories.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from broker.clock import Clock
 from broker.durability import Durability
-from broker.log import LogConfig, LogManager, journal_entries
-from broker.metadata import RESOURCE_TOPIC, MetadataDelta, MetadataImage, PartitionImage, TopicImage
+from broker.log import LogConfig, LogManager, TopicPartition, journal_entries
+from broker.metadata import (
+    EMPTY_IMAGE,
+    NO_LEADER,
+    RESOURCE_TOPIC,
+    MetadataDelta,
+    MetadataImage,
+    PartitionImage,
+    TopicImage,
+)
+from broker.partition.isr import UNKNOWN_BROKER_EPOCH
 from broker.partition.partition import Partition
 from protocol.errors import ErrorCode
 from wal import StorageError
@@ -18,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 # Told that this node began (a leader epoch) or ceased (None) to lead a partition.
 OnLeadership = Callable[[Partition, int | None], None]
+# Told that a partition has another role: it leads, follows, another leader or epoch, or it is gone.
+OnRole = Callable[[Partition], None]
 
 
 class PartitionTable:
@@ -30,19 +45,27 @@ class PartitionTable:
         clock: Clock,
         loop: asyncio.AbstractEventLoop,
         log_config_of: Callable[[str], LogConfig],
+        lag_time_max_ms: Callable[[], int] = lambda: 30_000,
+        high_watermarks: Mapping[TopicPartition, int] | None = None,
     ) -> None:
+        """`high_watermarks` as checkpointed."""
         self._logs = logs
-        self._node_id = node_id
-        self._durability = durability
-        self._clock = clock
+        self.node_id = node_id
+        self.durability = durability
+        self.clock = clock
         self._loop = loop
         self._log_config_of = log_config_of
+        self._lag_time_max_ms = lag_time_max_ms
+        self._high_watermarks = high_watermarks or {}
+        self._image = EMPTY_IMAGE
         self._by_name: dict[str, dict[int, Partition]] = {}
         self._by_id: dict[bytes, dict[int, Partition]] = {}
         # The same dicts by the bytes that a frame names the topic with: no string is made to look one up.
         self._by_encoding: dict[bytes, dict[int, Partition]] = {}
         self._to_write: list[Partition] = []
         self._on_leadership: list[OnLeadership] = []
+        self._on_role: list[OnRole] = []
+        self._on_isr_change: Callable[[Partition], None] = _no_controller
 
     # --- finding -----------------------------------------------------------------------------------------------
 
@@ -71,8 +94,16 @@ class PartitionTable:
     def on_leadership(self, callback: OnLeadership) -> None:
         self._on_leadership.append(callback)
 
+    def on_role(self, callback: OnRole) -> None:
+        self._on_role.append(callback)
+
+    def on_isr_change(self, callback: Callable[[Partition], None]) -> None:
+        """`callback` brings a leader's proposal (`partition.leading.proposal`) to the controller."""
+        self._on_isr_change = callback
+
     def on_metadata_update(self, delta: MetadataDelta, image: MetadataImage) -> None:
         """Follow the image: the first delta after a start holds every topic, on the logs that recovery found."""
+        self._image = image
         for topic in delta.deleted_topics:
             self._remove_topic(topic.topic_id)
         for topic in delta.created_topics:
@@ -87,22 +118,38 @@ class PartitionTable:
     def reload_configs(self, topic: str) -> None:
         for partition in self.of_topic(topic).values():
             partition.log.update_config(self._log_config_of(topic))
+            partition.config_changed()
 
     def delete_strays(self, image: MetadataImage) -> None:
         """At the end of the start: logs on disk whose topic was deleted while their deletion was under way."""
         self._logs.delete_strays(image.topics_by_id.keys())
 
     def _apply(self, topic: TopicImage, assigned: PartitionImage) -> None:
-        if self._node_id not in assigned.replicas:
-            return
         partition = self.find_by_id(topic.topic_id, assigned.partition)
+        if self.node_id not in assigned.replicas:
+            if partition is not None:
+                self._remove_replica(partition)
+            return
         if partition is None:
             partition = self._add(topic, assigned.partition)
-        if partition is None or assigned.leader != self._node_id:
+        if partition is not None:
+            self._give_role(partition, assigned)
+
+    def _give_role(self, partition: Partition, assigned: PartitionImage) -> None:
+        former_epoch, was_leader = partition.leader_epoch, partition.is_leader
+        if assigned.leader == self.node_id:
+            partition.lead(assigned)
+        elif assigned.leader == NO_LEADER:
+            partition.resign(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+        else:
+            partition.follow(assigned.leader, assigned.leader_epoch)
+        if (partition.leader_epoch, partition.is_leader) == (former_epoch, was_leader):
             return
-        if partition.leader_epoch != assigned.leader_epoch:
-            partition.lead(assigned.leader_epoch)
+        if partition.is_leader:
             self._announce(partition, assigned.leader_epoch)
+        elif was_leader:
+            self._announce(partition, None)
+        self._announce_role(partition)
 
     def _add(self, topic: TopicImage, index: int) -> Partition | None:
         try:
@@ -111,7 +158,8 @@ class PartitionTable:
             # One partition that cannot be opened must not take the others down; it stays offline and says why.
             logger.error("partition %s-%d is offline: %s", topic.name, index, error)
             return None
-        partition = Partition(log, durability=self._durability, schedule_write=self._schedule_write)
+        high_watermark = self._high_watermarks.get((topic.name, index))
+        partition = Partition(log, self, high_watermark=high_watermark)
         partitions = self._by_name.setdefault(topic.name, {})
         partitions[index] = partition
         self._by_id[topic.topic_id] = partitions
@@ -123,20 +171,35 @@ class PartitionTable:
         partitions = self._by_id.pop(topic_id, {})
         self._by_encoding.pop(topic_id, None)
         for partition in partitions.values():
-            self._by_name.pop(partition.topic, None)
-            self._by_encoding.pop(partition.topic.encode(), None)
-            partition.resign(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
-            self._announce(partition, None)
-            self._delete_log(partition)
-        self._durability.wake()
+            if self._by_name.get(partition.topic) is partitions:
+                del self._by_name[partition.topic]
+                self._by_encoding.pop(partition.topic.encode(), None)
+            self._end(partition)
+        self.durability.wake()
+
+    def _remove_replica(self, partition: Partition) -> None:
+        """Its replica was moved to other brokers."""
+        logger.info("%s has no replica here any more", partition)
+        partitions = self._by_id[partition.topic_id]
+        del partitions[partition.index]
+        if not partitions:
+            self._remove_topic(partition.topic_id)
+        self._end(partition)
+        self.durability.wake()
+
+    def _end(self, partition: Partition) -> None:
+        partition.resign(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+        self._announce(partition, None)
+        self._announce_role(partition)
+        self._delete_log(partition)
 
     def _delete_log(self, partition: Partition) -> None:
         """The metadata has promised it: what the disk refuses here, `delete_strays` does at the next start."""
         try:
-            self._logs.delete(partition.log, self._clock.now_ms())
+            self._logs.delete(partition.log, self.clock.now_ms())
             # A replay of the journal must not bring back what was deleted.
             payload = journal_entries.encode_removed(partition.topic_id, partition.index)
-            self._durability.append(journal_entries.REMOVED, [payload], _nobody_waits)
+            self.durability.append(journal_entries.REMOVED, [payload], _nobody_waits)
         except StorageError as error:
             logger.error("%s is deleted, but its files stay until the next start: %s", partition, error)
 
@@ -144,9 +207,27 @@ class PartitionTable:
         for callback in self._on_leadership:
             callback(partition, leader_epoch)
 
-    # --- one write a partition a turn of the loop -----------------------------------------------------------------
+    def _announce_role(self, partition: Partition) -> None:
+        for callback in self._on_role:
+            callback(partition)
 
-    def _schedule_write(self, partition: Partition) -> None:
+    # --- what its partitions ask of it ---------------------------------------------------------------------------
+
+    @property
+    def lag_time_max_ms(self) -> int:
+        return self._lag_time_max_ms()
+
+    def is_eligible(self, node_id: int, broker_epoch: int) -> bool:
+        """KIP-841, KIP-903: this incarnation of the broker is alive, as far as the image knows."""
+        broker = self._image.brokers.get(node_id)
+        if broker is None or not broker.is_active:
+            return False
+        return broker_epoch in (UNKNOWN_BROKER_EPOCH, broker.broker_epoch)
+
+    def isr_change_wanted(self, partition: Partition) -> None:
+        self._on_isr_change(partition)
+
+    def schedule_write(self, partition: Partition) -> None:
         if not self._to_write:
             self._loop.call_soon(self.write_out)
         self._to_write.append(partition)
@@ -156,12 +237,16 @@ class PartitionTable:
         partitions, self._to_write = self._to_write, []
         for partition in partitions:
             partition.write_out()
-        self._durability.wake()
+        self.durability.wake()
 
     def fail_all(self, reason: str) -> None:
         """The journal failed: nothing is acknowledged any more, reading goes on."""
         for partition in self:
             partition.fail(reason)
+
+
+def _no_controller(partition: Partition) -> None:
+    """Before anyone carries proposals to a controller; they stay proposed, which is safe."""
 
 
 def _nobody_waits() -> None:
