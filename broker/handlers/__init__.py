@@ -65,7 +65,7 @@ def _api(
 
 
 def _admin(key: ApiKey, min_version: int, max_version: int, module: ModuleType) -> Api:
-    handle = forwarded(module.handle, RESPONSES[key])
+    handle = getattr(module, "handle_or_forward", None) or forwarded(module.handle, RESPONSES[key])
     return Api(key, min_version, max_version, REQUESTS[key], RESPONSES[key], handle)
 
 

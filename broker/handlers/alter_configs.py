@@ -10,7 +10,7 @@ Not implemented:
 from __future__ import annotations
 
 from broker.config.alterations import Changes, check_broker_changes, check_topic_changes, replace_all
-from broker.handlers.config_resources import ResourceType, check_resource
+from broker.handlers.config_resources import ResourceType, check_alterable
 from broker.handlers.services import Services
 from broker.request import RequestContext
 from protocol.errors import ErrorCode, KafkaError
@@ -46,7 +46,7 @@ def _changes(services: Services, resource: AlterConfigsResource) -> Changes:
     kind, name = resource.resource_type, resource.resource_name
     if kind == ResourceType.BROKER_LOGGER:
         raise KafkaError(ErrorCode.INVALID_REQUEST, "log levels are altered by IncrementalAlterConfigs alone")
-    check_resource(services, kind, name)
+    check_alterable(services, kind, name)
     existing = services.controller.image.resource_configs(kind, name)
     changes = replace_all(existing, {config.name: config.value for config in resource.configs})
     if kind == ResourceType.TOPIC:

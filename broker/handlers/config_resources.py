@@ -36,6 +36,14 @@ def check_resource(services: Services, resource_type: int, name: str) -> None:
             raise KafkaError(ErrorCode.INVALID_REQUEST, f"resources of type {resource_type} have no settings here")
 
 
+def check_alterable(services: Services, resource_type: int, name: str) -> None:
+    """As `check_resource`, where the controller decides: for any broker of the cluster."""
+    if resource_type != ResourceType.BROKER or not name or name == str(services.node_id):
+        check_resource(services, resource_type, name)
+    elif not any(name == str(node_id) for node_id in services.metadata.image.brokers):
+        raise KafkaError(ErrorCode.INVALID_REQUEST, f"there is no broker {name!r}")
+
+
 def _check_node(services: Services, name: str) -> None:
     if name != str(services.node_id):
         raise KafkaError(

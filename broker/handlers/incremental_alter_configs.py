@@ -18,7 +18,8 @@ from broker.config.alterations import (
 )
 from broker.config.logger_levels import alter_loggers, check_logger_alterations
 from broker.config.topic_configs import topic_definition
-from broker.handlers.config_resources import ResourceType, check_resource
+from broker.handlers.config_resources import ResourceType, check_alterable
+from broker.handlers.forwarding import forwarded
 from broker.handlers.services import Services
 from broker.request import RequestContext
 from protocol.errors import ErrorCode, KafkaError
@@ -49,9 +50,32 @@ async def handle(
     return IncrementalAlterConfigsResponse(responses=responses)
 
 
+async def handle_or_forward(
+    services: Services, context: RequestContext, request: IncrementalAlterConfigsRequest
+) -> IncrementalAlterConfigsResponse:
+    """Log levels are this broker's own; everything else is for the controller."""
+    loggers = [r for r in request.resources if r.resource_type == ResourceType.BROKER_LOGGER]
+    if not loggers or services.controller.is_active:
+        response: IncrementalAlterConfigsResponse = await _FORWARDED(services, context, request)
+        return response
+    here = await handle(
+        services, context, IncrementalAlterConfigsRequest(resources=loggers, validate_only=request.validate_only)
+    )
+    others = [r for r in request.resources if r.resource_type != ResourceType.BROKER_LOGGER]
+    if others:
+        there = await _FORWARDED(
+            services, context, IncrementalAlterConfigsRequest(resources=others, validate_only=request.validate_only)
+        )
+        here.responses += there.responses
+    return here
+
+
+_FORWARDED = forwarded(handle, IncrementalAlterConfigsResponse)
+
+
 async def _alter(services: Services, resource: AlterConfigsResource, *, validate_only: bool) -> None:
     kind, name = resource.resource_type, resource.resource_name
-    check_resource(services, kind, name)
+    check_alterable(services, kind, name)
     alterations = [Alteration(config.name, config.config_operation, config.value) for config in resource.configs]
     if kind == ResourceType.BROKER_LOGGER:
         check_logger_alterations(alterations)
