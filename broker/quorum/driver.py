@@ -15,13 +15,16 @@ import logging
 import random
 from collections.abc import Callable, Sequence
 
-from broker.metadata import MetadataPublisher, MetadataRecord, decode_records, decode_snapshot, encode_records
+from broker.metadata import MetadataPublisher, MetadataRecord, encode_records
+from broker.quorum.applied import AppliedLog
+from broker.quorum.campaigns import Campaigns
 from broker.quorum.log_storage import LogStorage
+from broker.quorum.outcomes import Outcomes, copy_of, refusal
 from broker.quorum.quorum import QuorumSettings
 from broker.quorum.ready_loop import ReadyLoop
-from broker.quorum.snapshots import Snapshot, snapshot_of
+from broker.quorum.snapshot_taker import SnapshotTaker
+from broker.quorum.snapshots import Snapshot
 from broker.quorum.transport import Transport
-from broker.quorum.waiters import OffsetWaiters
 from broker.quorum.watch import LeadershipWatch
 from protocol.errors import ErrorCode, KafkaError
 from raft import (
@@ -29,17 +32,13 @@ from raft import (
     Change,
     Configuration,
     Entry,
-    EntryKind,
     Message,
-    Outcome,
     RaftConfig,
     RaftNode,
-    ReadState,
     Ready,
     Refusal,
     Refused,
     Role,
-    Settled,
     SoftState,
     Status,
 )
@@ -48,9 +47,6 @@ from wal import Filesystem, StorageError
 logger = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S = 2.0
-# The first attempt at an election comes at random within this, every further one within twice as much.
-CAMPAIGN_S_MIN = 0.005
-CAMPAIGN_S_FIRST = 0.05
 
 
 class RaftQuorum:
@@ -77,14 +73,14 @@ class RaftQuorum:
         self.watch = LeadershipWatch()
         self._soft = SoftState(Role.FOLLOWER, NO_NODE, 0, self._settings.bootstrap)
         self._active_term = -1
-        self._applied_index = 0
-        self._waiters = OffsetWaiters()
-        self._proposed: dict[int, asyncio.Future[None]] = {}
-        self._reads: dict[int, asyncio.Future[int | None]] = {}
-        self._bytes_since_snapshot = 0
-        self._snapshot_task: asyncio.Task[None] | None = None
-        self._campaigns = 0
-        self._campaign_timer: asyncio.TimerHandle | None = None
+        self._applied = AppliedLog(MetadataPublisher())
+        self._outcomes = Outcomes()
+        self._campaigns = Campaigns(
+            may_win=self._may_win,
+            campaign=self._campaign,
+            longest_s=self._settings.election_timeout_ms / 1000,
+            random_source=self._random,
+        )
         self._ticker: asyncio.TimerHandle | None = None
         self._failure: KafkaError | None = None
         self._reason: BaseException | None = None
@@ -116,7 +112,7 @@ class RaftQuorum:
 
     @property
     def applied_index(self) -> int:
-        return self._applied_index
+        return self._applied.index
 
     @property
     def configuration(self) -> Configuration:
@@ -150,7 +146,7 @@ class RaftQuorum:
 
     async def start(self, publisher: MetadataPublisher) -> None:
         settings = self._settings
-        self._publisher = publisher
+        self._applied = AppliedLog(publisher)
         self._storage = LogStorage(
             self._filesystem, self._directory, bootstrap=settings.bootstrap, limits=settings.limits
         )
@@ -168,7 +164,6 @@ class RaftQuorum:
     def _begin(self) -> None:
         loop = asyncio.get_running_loop()
         settings = self._settings
-        self._load_snapshot(Snapshot(self._storage.snapshot(), content) if (content := self._storage.content) else None)
         config = RaftConfig(
             node_id=self._node_id,
             directory_id=settings.directory_id,
@@ -185,6 +180,17 @@ class RaftQuorum:
             carry_out=self._carry_out,
             on_failure=self._fail,
         )
+        self._snapshots = SnapshotTaker(
+            self._node,
+            self._storage,
+            self._readies,
+            interval_bytes=settings.snapshot_interval_bytes,
+            state=lambda: (self._applied.image, self._applied.index),
+            on_failure=self._fail,
+        )
+        content = self._storage.content
+        if content is not None:
+            self._applied.load(Snapshot(self._storage.snapshot(), content))
         self._soft = SoftState(Role.FOLLOWER, NO_NODE, 0, self._node.status().configuration)
         self._is_running = True
         self._follow_configuration()
@@ -202,7 +208,7 @@ class RaftQuorum:
     async def stop(self) -> None:
         if not self._is_running:
             return
-        pending = [future for future in self._proposed.values() if not future.done()]
+        pending = self._outcomes.pending_proposals()
         self._stopping = True
         if pending and (self._is_alone() or self._reaches_majority()):
             await asyncio.wait(pending, timeout=STOP_TIMEOUT_S)
@@ -212,12 +218,11 @@ class RaftQuorum:
 
     async def _shut_down(self) -> None:
         self._is_running = False
-        for timer in (self._ticker, self._campaign_timer):
-            if timer is not None:
-                timer.cancel()
+        self._campaigns.stop()
+        if self._ticker is not None:
+            self._ticker.cancel()
         await self._readies.stop()
-        if self._snapshot_task is not None:
-            await asyncio.wait([self._snapshot_task])
+        await self._snapshots.stop()
         if self._transport is not None:
             await self._transport.stop()
         self._refuse(self._failure or KafkaError(ErrorCode.NOT_CONTROLLER, "the metadata log of this node has stopped"))
@@ -235,7 +240,7 @@ class RaftQuorum:
 
     def require_leader(self) -> None:
         if self._failure is not None:
-            raise _copy(self._failure)
+            raise copy_of(self._failure)
         if not self.is_leader:
             raise KafkaError(ErrorCode.NOT_CONTROLLER, "this node does not lead the metadata log")
 
@@ -244,11 +249,9 @@ class RaftQuorum:
         try:
             proposal_id = propose()
         except Refused as refused:
-            raise _refusal(refused) from None
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._proposed[proposal_id] = future
+            raise refusal(refused) from None
         self._readies.turn_soon()
-        return future
+        return self._outcomes.expect_proposal(proposal_id)
 
     async def barrier(self) -> None:
         """Return when everything that was committed before this call, on any node, is applied here.
@@ -260,18 +263,16 @@ class RaftQuorum:
                 raise Refused(Refusal.NOT_LEADER, NO_NODE)
             read_id = self._node.read_index()
         except Refused as refused:
-            raise _refusal(refused) from None
-        future: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
-        self._reads[read_id] = future
+            raise refusal(refused) from None
         self._readies.turn_soon()
-        index = await future
+        index = await self._outcomes.expect_read(read_id)
         if index is None:
             raise KafkaError(ErrorCode.NOT_CONTROLLER, "no leader of the metadata log answered")
         await self.wait_applied(index)
 
     async def wait_applied(self, index: int) -> None:
         """Return when the entry at `index` is applied here."""
-        await self._waiters.wait(index, self._applied_index)
+        await self._applied.wait(index)
 
     # --- what comes in -------------------------------------------------------------------------------------------
 
@@ -282,7 +283,7 @@ class RaftQuorum:
             self._readies.turn_soon()
 
     def peer_connected(self, node_id: int) -> None:
-        self._campaign_soon()
+        self._campaigns.soon()
         self.watch.peer_connected(node_id)
 
     def peer_lost(self, node_id: int) -> None:
@@ -304,21 +305,12 @@ class RaftQuorum:
         self._node.tick()
         self._readies.turn_soon()
 
-    def _campaign_soon(self) -> None:
-        """Ask for votes after a moment, if there is no leader and a majority could answer."""
-        if self._campaign_timer is not None or self._soft.leader != NO_NODE or not self._reaches_majority():
-            return
-        longest_s = min(CAMPAIGN_S_FIRST * 2**self._campaigns, self._settings.election_timeout_ms / 1000)
-        delay_s = self._random.uniform(CAMPAIGN_S_MIN, longest_s)
-        self._campaign_timer = asyncio.get_running_loop().call_later(delay_s, self._campaign)
+    def _may_win(self) -> bool:
+        return self._is_running and self._soft.leader == NO_NODE and self._reaches_majority()
 
     def _campaign(self) -> None:
-        self._campaign_timer = None
-        if self._is_running and self._soft.leader == NO_NODE:
-            self._campaigns += 1
-            self._node.campaign()
-            self._readies.turn_soon()
-            self._campaign_soon()
+        self._node.campaign()
+        self._readies.turn_soon()
 
     def _reaches_majority(self) -> bool:
         voters = self._soft.configuration.voters
@@ -341,13 +333,14 @@ class RaftQuorum:
         if ready.soft_state is not None:
             self._role_changed(ready.soft_state)
         if snapshot is not None:
-            self._load_snapshot(snapshot)
+            self._applied.load(snapshot)
+            self._snapshots.restored()
         if ready.committed_entries:
             self._apply(ready.committed_entries)
         for settled in ready.settled:
-            self._settle(settled)
+            self._outcomes.settle(settled)
         for read_state in ready.read_states:
-            self._read(read_state)
+            self._outcomes.read(read_state)
 
     def _role_changed(self, soft: SoftState) -> None:
         before, self._soft = self._soft, soft
@@ -356,9 +349,9 @@ class RaftQuorum:
         if soft.leader != before.leader and soft.leader != NO_NODE:
             logger.info("node %d leads the metadata log in term %d", soft.leader, soft.term)
         if soft.leader != NO_NODE:
-            self._campaigns = 0
+            self._campaigns.there_is_a_leader()
         else:
-            self._campaign_soon()
+            self._campaigns.soon()
         self.watch.notify(self)
 
     def _follow_configuration(self) -> None:
@@ -366,74 +359,11 @@ class RaftQuorum:
             self._transport.set_peers(self._soft.configuration.members())
 
     def _apply(self, entries: Sequence[Entry]) -> None:
-        batches = []
-        for entry in entries:
-            if entry.kind is EntryKind.NORMAL:
-                batches.append(decode_records(entry.data))
-            self._bytes_since_snapshot += len(entry.data)
-        if batches:
-            self._publisher.apply(batches, entries[-1].index)
-        self._applied_index = entries[-1].index
-        self._waiters.resolve(self._applied_index)
+        size_bytes = self._applied.apply(entries)
         if entries[-1].term == self._soft.term and self._node.is_leader and self._active_term != self._soft.term:
             self._active_term = self._soft.term
             self.watch.notify(self)
-        if self._bytes_since_snapshot >= self._settings.snapshot_interval_bytes and self._snapshot_task is None:
-            self._bytes_since_snapshot = 0
-            self._snapshot_task = asyncio.get_running_loop().create_task(self._take_snapshot(), name="snapshot")
-
-    def _load_snapshot(self, snapshot: Snapshot | None) -> None:
-        if snapshot is None:
-            return
-        _, records = decode_snapshot(snapshot.content)
-        self._publisher.replace(records, snapshot.metadata.index)
-        self._applied_index = snapshot.metadata.index
-        self._bytes_since_snapshot = 0
-        self._waiters.resolve(self._applied_index)
-
-    def _settle(self, settled: Settled) -> None:
-        future = self._proposed.pop(settled.proposal_id)
-        if future.done():
-            return
-        if settled.outcome is Outcome.OK:
-            future.set_result(None)
-        else:
-            future.set_exception(KafkaError(ErrorCode.NOT_CONTROLLER, "leadership of the metadata log moved"))
-
-    def _read(self, state: ReadState) -> None:
-        future = self._reads.pop(state.read_id)
-        if not future.done():
-            future.set_result(state.index)
-
-    # --- snapshots -----------------------------------------------------------------------------------------------
-
-    async def _take_snapshot(self) -> None:
-        """The image is immutable: the worker encodes it while the loop goes on. What is to be written waits."""
-        image, index = self._publisher.image, self._applied_index
-        try:
-            configuration, term = self._node.configuration_at(index), self._storage.term(index)
-            if configuration is None or term is None or index <= self._storage.snapshot().index:
-                return
-            taken: list[Snapshot] = []
-
-            def take() -> None:
-                snapshot = snapshot_of(image, index=index, term=term, configuration=configuration)
-                self._storage.write_snapshot(snapshot)
-                taken.append(snapshot)
-
-            await self._readies.in_worker(take)
-            if self._readies.has_ended or index <= self._storage.snapshot().index:
-                return
-            below = self._storage.install_own(taken[0])
-            self._node.compacted()
-            await self._readies.in_worker(lambda: self._storage.commit_and_trim(below))
-        except StorageError as error:
-            # Nothing is lost: the log still holds everything. The next interval tries again.
-            logger.error("%s: no snapshot of the metadata could be written: %s", self._directory, error)
-        except BaseException as error:  # noqa: BLE001 - the guard of this task
-            self._fail(error)
-        finally:
-            self._snapshot_task = None
+        self._snapshots.applied(size_bytes)
 
     # --- failure -------------------------------------------------------------------------------------------------
 
@@ -457,32 +387,5 @@ class RaftQuorum:
 
     def _refuse(self, failure: KafkaError) -> None:
         self._failure = failure
-        proposed, self._proposed = self._proposed, {}
-        for future in proposed.values():
-            if not future.done():
-                future.set_exception(_copy(failure))
-        reads, self._reads = self._reads, {}
-        for read in reads.values():
-            if not read.done():
-                read.set_result(None)
-        self._waiters.fail(failure)
-
-
-_REFUSALS = {
-    Refusal.NOT_LEADER: (ErrorCode.NOT_CONTROLLER, "this node does not lead the metadata log"),
-    Refusal.TRANSFERRING: (ErrorCode.NOT_CONTROLLER, "leadership of the metadata log is moving"),
-    Refusal.BUSY: (ErrorCode.REQUEST_TIMED_OUT, "too many metadata changes wait for a majority"),
-    Refusal.PENDING_CHANGE: (ErrorCode.REQUEST_TIMED_OUT, "another change of the voters is under way"),
-    Refusal.TERM_NOT_COMMITTED: (ErrorCode.REQUEST_TIMED_OUT, "this node has only begun to lead the metadata log"),
-    Refusal.INVALID: (ErrorCode.INVALID_REQUEST, ""),
-}
-
-
-def _refusal(refused: Refused) -> KafkaError:
-    code, message = _REFUSALS[refused.reason]
-    return KafkaError(code, message or str(refused))
-
-
-def _copy(failure: KafkaError) -> KafkaError:
-    """An exception of its own for each who raises it: they gather tracebacks."""
-    return KafkaError(failure.code, failure.message)
+        self._outcomes.fail_all(failure)
+        self._applied.fail(failure)

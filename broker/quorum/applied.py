@@ -1,0 +1,50 @@
+"""The metadata log as far as it is applied here: entries and snapshots into the image, and who waits for that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from broker.metadata import MetadataImage, MetadataPublisher, decode_records, decode_snapshot
+from broker.quorum.snapshots import Snapshot
+from broker.quorum.waiters import OffsetWaiters
+from protocol.errors import KafkaError
+from raft import Entry, EntryKind
+
+
+class AppliedLog:
+    """`index` is that of the last entry that is applied, whatever its kind."""
+
+    def __init__(self, publisher: MetadataPublisher) -> None:
+        self._publisher = publisher
+        self._waiters = OffsetWaiters()
+        self.index = 0
+
+    @property
+    def image(self) -> MetadataImage:
+        return self._publisher.image
+
+    def apply(self, entries: Sequence[Entry]) -> int:
+        """Returns how many bytes of log that was. Raises UnknownMetadata."""
+        batches = [decode_records(entry.data) for entry in entries if entry.kind is EntryKind.NORMAL]
+        index = entries[-1].index
+        if batches:
+            self._publisher.apply(batches, index)
+        self._reached(index)
+        return sum(len(entry.data) for entry in entries)
+
+    def load(self, snapshot: Snapshot) -> None:
+        """Raises UnknownMetadata."""
+        _, records = decode_snapshot(snapshot.content)
+        self._publisher.replace(records, snapshot.metadata.index)
+        self._reached(snapshot.metadata.index)
+
+    async def wait(self, index: int) -> None:
+        await self._waiters.wait(index, self.index)
+
+    def fail(self, failure: KafkaError) -> None:
+        """Nothing more is applied."""
+        self._waiters.fail(failure)
+
+    def _reached(self, index: int) -> None:
+        self.index = index
+        self._waiters.resolve(index)
