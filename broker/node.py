@@ -44,7 +44,7 @@ from broker.metadata import (
     MetadataImage,
     MetadataPublisher,
 )
-from broker.network import Dispatcher, Listener, ListenerLimits
+from broker.network import Dispatcher, Listener, ListenerLimits, PeerConnection
 from broker.partition import HighWatermarkCheckpoint, Partition, PartitionTable
 from broker.quorum import MemberAddresses, RaftQuorum, RaftTransport, new_uuid, uuid_text
 from broker.replication import Replication
@@ -116,6 +116,8 @@ class Node:
         self._logs.load_all(now_ms=self._clock.now_ms())
         self._journal = Journal.open(self._filesystem, f"{data}/journal", JournalLimits.named(config.journal_profile))
         self._logs.replay(self._journal.replay(), now_ms=self._clock.now_ms())
+        for kind, payload in self._logs.corrections:
+            self._journal.enqueue(kind, [payload])
         self._high_watermarks = HighWatermarkCheckpoint(self._filesystem, data)
 
     def _build_quorum(self, config: BrokerConfig) -> None:
@@ -194,7 +196,7 @@ class Node:
         )
         self._replication = Replication(
             config=lambda: self._services.config,
-            listener=config.inter_broker_listener_name or config.listeners[0].name,
+            connect=self._connect_to_broker,
             partitions=self._partitions,
             publisher=self._publisher,
             channel=self._channel,
@@ -245,6 +247,15 @@ class Node:
         for follow in (self._partitions.on_metadata_update, self._forget_deleted_topics):
             follow(everything, image)
             self._publisher.subscribe(follow)
+
+    def _connect_to_broker(self, node_id: int, client_id: str) -> PeerConnection:
+        """Where brokers reach each other."""
+        listener = self._static_config.inter_broker_listener_name or ""
+        return PeerConnection(
+            lambda: self._publisher.image.endpoint(node_id, listener),
+            client_id=client_id,
+            loop=asyncio.get_running_loop(),
+        )
 
     def _own_controller_address(self) -> tuple[str, int]:
         """Where other nodes' Raft reaches this one's."""

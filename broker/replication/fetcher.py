@@ -16,8 +16,9 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
-from broker.network import PeerConnection, PeerUnreachable
+from broker.network import PeerUnreachable
 from broker.partition import FollowerRole
 from broker.replication.fetch_session import FetchBounds, FetchSession, PartitionKey
 from protocol.errors import ErrorCode, KafkaError
@@ -31,6 +32,7 @@ FETCH_VERSION = 18
 REQUESTS_MAX = 2
 # The leader, or this broker, applies the same change of metadata in a moment.
 BACKOFF_S_MIN = 0.01
+FAILURES_TOLD_FROM = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,18 @@ class FetcherLimits:
     bounds: FetchBounds
     timeout_ms: int
     backoff_s_max: float
+
+
+class Peer(Protocol):
+    """One ordered connection to a leader's listener; `PeerConnection` is one."""
+
+    async def send(
+        self, request: FetchRequest, response_type: type[FetchResponse], *, version: int, timeout_ms: float
+    ) -> FetchResponse:
+        """Raises PeerUnreachable: then every request under way has failed, and the next one connects again."""
+        ...
+
+    def close(self) -> None: ...
 
 
 class Followed:
@@ -63,7 +77,7 @@ class Fetcher:
     def __init__(
         self,
         leader_id: int,
-        peer: PeerConnection,
+        peer: Peer,
         *,
         new_session: Callable[[], FetchSession],
         limits: Callable[[], FetcherLimits],
@@ -247,7 +261,7 @@ class Fetcher:
         """Leave it alone for a while. Short at first: mostly one of two brokers is a moment ahead of the other."""
         self._to_name.pop(followed, None)
         followed.failures += 1
-        if problem != followed.problem:
+        if problem != followed.problem and followed.failures >= FAILURES_TOLD_FROM:
             followed.problem = problem
             logger.info("%s: %s", followed.role.partition, problem)
         delay_s = min(BACKOFF_S_MIN * 2 ** min(followed.failures - 1, 10), self._limits().backoff_s_max)

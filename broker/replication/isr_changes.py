@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
+from typing import Protocol
 
-from broker.cluster import ControllerChannel, IsrChange, IsrChangeResult
+from broker.cluster import IsrChange, IsrChangeResult
 from broker.metadata import PartitionImage
 from broker.partition import Partition, Proposal
 from protocol.errors import ErrorCode, KafkaError
@@ -33,8 +35,16 @@ _OUTDATED = frozenset(
 )
 
 
+class Controller(Protocol):
+    """The way to it; `ControllerChannel` is one."""
+
+    async def alter_partition(self, changes: Sequence[IsrChange]) -> list[IsrChangeResult]:
+        """One result per change, in order. Raises KafkaError where there is no answer for any of them."""
+        ...
+
+
 class IsrChanges:
-    def __init__(self, channel: ControllerChannel, *, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, channel: Controller, *, loop: asyncio.AbstractEventLoop) -> None:
         self._channel = channel
         self._loop = loop
         self._wanted: dict[Partition, None] = {}

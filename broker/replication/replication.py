@@ -8,14 +8,12 @@ from collections.abc import Callable
 from zlib import crc32
 
 from broker.background import BackgroundTasks
-from broker.cluster import ControllerChannel
 from broker.config import BrokerConfig
 from broker.metadata import MetadataDelta, MetadataImage, MetadataPublisher
-from broker.network import Address, PeerConnection
 from broker.partition import HighWatermarkCheckpoint, Partition, PartitionTable
 from broker.replication.fetch_session import FetchBounds, FetchSession, PartitionKey
-from broker.replication.fetcher import Fetcher, FetcherLimits
-from broker.replication.isr_changes import IsrChanges
+from broker.replication.fetcher import Fetcher, FetcherLimits, Peer
+from broker.replication.isr_changes import Controller, IsrChanges
 from wal import StorageError
 
 logger = logging.getLogger(__name__)
@@ -31,16 +29,16 @@ class Replication:
         self,
         *,
         config: Callable[[], BrokerConfig],
-        listener: str,
+        connect: Callable[[int, str], Peer],
         partitions: PartitionTable,
         publisher: MetadataPublisher,
-        channel: ControllerChannel,
+        channel: Controller,
         high_watermarks: HighWatermarkCheckpoint,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        """`listener` is the one whose addresses brokers use among themselves."""
+        """`connect(leader id, client id)` is a connection to where brokers reach each other."""
         self._config = config
-        self._listener = listener
+        self._connect = connect
         self._partitions = partitions
         self._publisher = publisher
         self._high_watermarks = high_watermarks
@@ -84,23 +82,15 @@ class Replication:
         number = crc32(key[0] + key[1].to_bytes(4)) % self._config().num_replica_fetchers
         fetcher = self._fetchers.get((leader_id, number))
         if fetcher is None:
-            peer = PeerConnection(
-                lambda: self._address_of(leader_id),
-                client_id=f"broker-{self._node_id}-fetcher-{number}",
-                loop=self._loop,
-            )
             fetcher = self._fetchers[leader_id, number] = Fetcher(
                 leader_id,
-                peer,
+                self._connect(leader_id, f"broker-{self._node_id}-fetcher-{number}"),
                 new_session=self._new_session,
                 limits=self._limits,
                 write_out=self._partitions.write_out,
                 loop=self._loop,
             )
         return fetcher
-
-    def _address_of(self, leader_id: int) -> Address | None:
-        return self._publisher.image.endpoint(leader_id, self._listener)
 
     def _new_session(self) -> FetchSession:
         broker = self._publisher.image.brokers.get(self._node_id)

@@ -1,0 +1,78 @@
+"""The simulated replicas notice it where a rule is broken: each mutant fails within a few seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import pytest
+from replication_harness import run_replica_seed
+
+from broker.fetching import replica_sessions
+from broker.log import PartitionLog
+from broker.partition import FollowerRole, follower, isr
+from broker.partition.isr import FollowerProgress
+from broker.partition.leader import LeaderRole
+from protocol.messages.fetch import EpochEndOffset
+
+SEEDS_MAX = 40
+
+Mutate = Callable[[pytest.MonkeyPatch], None]
+
+
+def _high_watermark_without_followers(patch: pytest.MonkeyPatch) -> None:
+    def committed_end(durable_end_offset: int, counted: Iterable[FollowerProgress]) -> int:
+        return durable_end_offset
+
+    patch.setattr(isr, "committed_end", committed_end)
+
+
+def _high_watermark_of_the_fastest(patch: pytest.MonkeyPatch) -> None:
+    def committed_end(durable_end_offset: int, counted: Iterable[FollowerProgress]) -> int:
+        return min(durable_end_offset, max([follower.end_offset for follower in counted], default=durable_end_offset))
+
+    patch.setattr(isr, "committed_end", committed_end)
+
+
+def _acknowledged_from_memory(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(FollowerRole, "is_stored", property(lambda role: True))
+
+
+def _no_divergence_is_found(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(replica_sessions, "diverging_epoch", lambda partition, epoch, offset: EpochEndOffset())
+
+
+def _cut_where_the_leader_says_whatever_the_epoch(patch: pytest.MonkeyPatch) -> None:
+    def truncation_offset(log: PartitionLog, leader_epoch: int, leader_end_offset: int) -> int:
+        return max(0, min(leader_end_offset, log.log_end_offset) - 3)
+
+    patch.setattr(follower, "truncation_offset", truncation_offset)
+
+
+def _anyone_may_join(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(isr, "may_join", lambda *_, is_eligible, **__: is_eligible)
+
+
+def _proposed_members_do_not_count(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(LeaderRole, "maximal_isr", property(lambda role: frozenset(role.isr)))
+
+
+MUTANTS: list[Mutate] = [
+    _high_watermark_without_followers,
+    _high_watermark_of_the_fastest,
+    _acknowledged_from_memory,
+    _no_divergence_is_found,
+    _cut_where_the_leader_says_whatever_the_epoch,
+    _anyone_may_join,
+    _proposed_members_do_not_count,
+]
+
+
+@pytest.mark.parametrize("mutate", MUTANTS, ids=lambda mutate: mutate.__name__.strip("_"))
+def test_a_broken_rule_is_noticed(mutate: Mutate, monkeypatch: pytest.MonkeyPatch) -> None:
+    mutate(monkeypatch)
+    for seed in range(SEEDS_MAX):
+        try:
+            run_replica_seed(seed)
+        except AssertionError:
+            return
+    pytest.fail(f"nobody noticed within {SEEDS_MAX} seeds")
