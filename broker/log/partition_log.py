@@ -190,24 +190,53 @@ class PartitionLog:
     def append_as_follower(self, records: Buffer) -> AppendResult:
         """Collect batches as the leader stored them: offsets and epochs stand, only the checksum is checked.
 
-        They may leave gaps (a compacted leader) but never go back: CORRUPT_MESSAGE."""
+        They may leave gaps (a compacted leader) but never go back: CORRUPT_MESSAGE. Batches before a bad one stay.
+        Hot: once per replicated batch; batches that follow each other are collected as one buffer."""
         if self.failure or self._abandoned is not None:
             raise self._refusal()
-        first_offset, count, max_timestamp = -1, 0, UNKNOWN_TIMESTAMP
-        view = memoryview(records)
-        for position, header in iterate_batches(view):
-            verify_crc(view, position, header)
-            if header.base_offset < self.log_end_offset:
-                raise KafkaError(
-                    ErrorCode.CORRUPT_MESSAGE,
-                    f"{self}: the leader sent offset {header.base_offset}, the log ends at {self.log_end_offset}",
-                )
-            self.append_stored(view[position : position + header.size_bytes], header)
-            first_offset = header.base_offset if first_offset < 0 else first_offset
-            count += header.record_count
-            max_timestamp = max(max_timestamp, header.max_timestamp)
-        last_offset = self.log_end_offset - 1
-        return AppendResult(first_offset, last_offset, count, -1, self.log_start_offset, False, max_timestamp)
+        view, first_offset, count, max_timestamp = memoryview(records), -1, 0, UNKNOWN_TIMESTAMP
+        run_start = 0
+        epochs, batches = self.leader_epochs, self._pending_batches
+        position = 0
+        try:
+            for position, header in iterate_batches(view):
+                base_offset, size, timestamp = header[0], header[1] + 12, header[8]
+                verify_crc(view, position, header)
+                if base_offset < self.log_end_offset:
+                    raise self._goes_back(base_offset)
+                last_offset = base_offset + header[6]
+                if size > self._room_bytes or timestamp > self._roll_timestamp or last_offset > self._last_offset_max:
+                    self._collect(view[run_start:position])
+                    run_start = position
+                    self._make_room(size, last_offset, timestamp, timestamp)
+                if header[2] > epochs.latest:
+                    epochs.assign(header[2], base_offset)
+                batches.append((last_offset, size, timestamp))
+                self._room_bytes -= size
+                self.log_end_offset = last_offset + 1
+                if header[9] >= 0:
+                    self.update_producer(view[position : position + size], header, base_offset, last_offset)
+                first_offset = base_offset if first_offset < 0 else first_offset
+                count += header[12]
+                max_timestamp = max(max_timestamp, timestamp)
+                position += size
+        except KafkaError:
+            self._collect(view[run_start:position])
+            raise
+        self._collect(view[run_start:position])
+        return AppendResult(
+            first_offset, self.log_end_offset - 1, count, -1, self.log_start_offset, False, max_timestamp
+        )
+
+    def _collect(self, batches: memoryview) -> None:
+        if batches:
+            self._pending.append(batches)
+
+    def _goes_back(self, base_offset: int) -> KafkaError:
+        return KafkaError(
+            ErrorCode.CORRUPT_MESSAGE,
+            f"{self}: the leader sent offset {base_offset}, the log ends at {self.log_end_offset}",
+        )
 
     def append_stored(self, batch: memoryview, header: BatchHeader) -> None:
         """Collect one batch that has its offset already, and bring epochs and producers up to date."""

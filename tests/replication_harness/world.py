@@ -1,4 +1,4 @@
-"""The scenario: clients produce, nodes crash, pause and are cut off, and what must always hold is looked at all the time.
+"""The scenario: clients produce, nodes crash, pause and are cut off, and what must hold is looked at all the time.
 
 - `high watermark`: while a role lasts it never goes back; it is at or below what every member of the in-sync set has
 - `visible`: what was once below a high watermark, anywhere, is that record for ever, everywhere
@@ -298,7 +298,7 @@ class ReplicaWorld:
         assert all(log == first for log in logs.values()), "the replicas differ"
         missing = {offset for offset, value in self.acknowledged.items() if first.get(offset) != value}
         assert not missing, f"acknowledged, and lost: {sorted(missing)}"
-        values = [value for value in first.values()]
+        values = list(first.values())
         assert len(values) == len(set(values)), "a record is there twice"
 
     def _everything(self, node_id: int) -> dict[int, bytes]:
