@@ -16,26 +16,19 @@ from collections.abc import Callable
 
 from broker.background import BackgroundTasks
 from broker.clock import Clock, SystemClock
-from broker.cluster import (
-    BrokerLifecycle,
-    ClusterIdentity,
-    ControllerChannel,
-    Forwarder,
-    member_addresses,
-    quorum_settings,
-)
-from broker.config import BrokerConfig, effective_topic_configs, validate_topic_configs
+from broker.cluster import ClusterIdentity
+from broker.config import BrokerConfig, effective_topic_configs
 from broker.config import Listener as ListenerSetting
-from broker.controller import BrokerManager, Controller, ControllerElsewhere
 from broker.data_directory import DirectoryLock
 from broker.durability import Committer, Durability, IntervalCommitter, PageCache
 from broker.fetching import FetchSessions, ReplicaSessions
 from broker.groups import GroupCoordinator
 from broker.handlers import APIS
-from broker.handlers.controller_apis import CONTROLLER_APIS, serve_here
+from broker.handlers.controller_apis import CONTROLLER_APIS
 from broker.handlers.services import Services
 from broker.housekeeping import Housekeeping
 from broker.log import LogConfig, LogManager
+from broker.member import Member
 from broker.metadata import (
     CONSUMER_OFFSETS,
     EMPTY_IMAGE,
@@ -46,7 +39,6 @@ from broker.metadata import (
 )
 from broker.network import Dispatcher, Listener, ListenerLimits, PeerConnection
 from broker.partition import HighWatermarkCheckpoint, Partition, PartitionTable
-from broker.quorum import MemberAddresses, RaftQuorum, RaftTransport, new_uuid, uuid_text
 from broker.replication import Replication
 from wal import Filesystem, Journal, JournalLimits, OsFilesystem
 
@@ -70,7 +62,7 @@ class Node:
         self._static_config = config
         self._background = BackgroundTasks()
         self._listeners: list[Listener] = []
-        self._controller_listeners: list[Listener] = []
+        self._metadata_listeners: list[Listener] = []
         self.data_directory = config.data_directory
         self.endpoints: dict[str, tuple[str, int]] = {}
         self.stop_requested: asyncio.Event = asyncio.Event()
@@ -81,12 +73,22 @@ class Node:
         self._lock = DirectoryLock(config.data_directory)
         self._identity = ClusterIdentity(self._filesystem, config)
         self._open_storage(config)
-        self._build_quorum(config)
+        self._publisher = MetadataPublisher()
+        self._member = Member(
+            config,
+            filesystem=self._filesystem,
+            clock=self._clock,
+            identity=self._identity,
+            publisher=self._publisher,
+            services=lambda: self._services,
+            on_joined=self._joined,
+            on_failure=self._storage_failed,
+        )
         self._build_rooms(config)
         for setting in config.listeners:
             self._listeners.append(await self._bind(setting, self._dispatcher))
-        for setting in config.controller_listeners:
-            self._controller_listeners.append(await self._bind(setting, self._controller_dispatcher))
+        for setting in self._member.listeners:
+            self._metadata_listeners.append(await self._bind(setting, self._metadata_dispatcher))
         self.endpoints = config.advertised_endpoints({bound.name: bound.port for bound in self._listeners})
         self._committer.start()
         await self._take_part(config)
@@ -97,13 +99,11 @@ class Node:
 
     async def _take_part(self, config: BrokerConfig) -> None:
         """In the metadata log, and, once the controller has seen this node, in the cluster."""
-        for listener in self._controller_listeners:
+        for listener in self._metadata_listeners:
             await listener.start()
-        await self._quorum.start(self._publisher)
-        if self._quorum.is_leader:
-            await self._controller.begin_cluster(self._identity.cluster_id)
+        await self._member.start({bound.name: bound.port for bound in self._metadata_listeners})
         if config.is_broker:
-            await self._lifecycle.start(self.endpoints)
+            await self._member.join(self.endpoints)
             self._partitions.delete_strays(self._publisher.image)
 
     @property
@@ -120,68 +120,9 @@ class Node:
             self._journal.enqueue(kind, [payload])
         self._high_watermarks = HighWatermarkCheckpoint(self._filesystem, data)
 
-    def _build_quorum(self, config: BrokerConfig) -> None:
-        """The metadata log, and the ways to and from the controller, wherever that is."""
-        loop = asyncio.get_running_loop()
-        self._publisher = MetadataPublisher()
-        self._identity.follow(self._publisher)
-        self._members = MemberAddresses(member_addresses(config))
-        self._transport = RaftTransport(
-            node_id=config.node_id,
-            address_of=self._members.address_of,
-            own_address=self._own_controller_address,
-            cluster_id=lambda: self._identity.cluster_id or None,
-            loop=loop,
-        )
-        self._quorum = RaftQuorum(
-            self._filesystem,
-            f"{config.data_directory}/metadata",
-            node_id=config.node_id,
-            settings=quorum_settings(config),
-            transport=self._transport,
-            on_failure=self._storage_failed,
-        )
-        self._transport.begin(self._quorum)
-        self._channel = ControllerChannel(
-            node_id=config.node_id,
-            leadership=self._quorum,
-            address_of=self._members.address_of,
-            publisher=self._publisher,
-            serve_here=lambda request, version: serve_here(self._services, request, version),
-            loop=loop,
-        )
-        self._forwarder = Forwarder(self._channel, self._quorum)
-        self._controller = Controller(
-            node_id=config.node_id,
-            config=lambda: self._services.config,
-            quorum=self._quorum,
-            publisher=self._publisher,
-            validate_topic_configs=validate_topic_configs,
-            remote=ControllerElsewhere(
-                node_id=config.node_id, forwarder=self._forwarder, channel=self._channel, publisher=self._publisher
-            ),
-            cluster_id_if_new=lambda: self._identity.cluster_id or uuid_text(new_uuid()),
-        )
-        self._quorum.watch.on_active(self._controller.active_changed)
-        self._brokers = BrokerManager(
-            proposals=self._controller.proposals,
-            watch=self._quorum.watch,
-            config=lambda: self._services.config,
-            clock=self._clock,
-            loop=loop,
-        )
-        self._lifecycle = BrokerLifecycle(
-            node_id=config.node_id,
-            channel=self._channel,
-            publisher=self._publisher,
-            config=lambda: self._services.config,
-            incarnation_id=secrets.token_bytes(16),
-            on_joined=self._joined,
-        )
-        self._quorum.watch.on_leader(self._lifecycle.controller_changed)
-
     def _build_rooms(self, config: BrokerConfig) -> None:
         loop = asyncio.get_running_loop()
+        member = self._member
         self._committer = Committer(self._journal, loop=loop, on_failure=self._storage_failed)
         durability = _durability(config, self._committer, loop)
         self._partitions = PartitionTable(
@@ -199,7 +140,7 @@ class Node:
             connect=self._connect_to_broker,
             partitions=self._partitions,
             publisher=self._publisher,
-            channel=self._channel,
+            channel=member.channel,
             high_watermarks=self._high_watermarks,
             loop=loop,
         )
@@ -210,23 +151,24 @@ class Node:
             config=config,
             clock=self._clock,
             metadata=self._publisher,
-            controller=self._controller,
+            controller=member.controller,
             partitions=self._partitions,
             logs=self._logs,
             groups=self._groups,
             fetch_sessions=FetchSessions(config.max_incremental_fetch_session_cache_slots, choose_id=_fetch_session_id),
             replica_sessions=ReplicaSessions(choose_id=_fetch_session_id, loop=loop),
-            quorum=self._quorum,
-            members=self._members,
-            brokers=self._brokers,
-            forwarder=self._forwarder,
+            quorum=member.quorum,
+            members=member.members,
+            brokers=member.brokers,
+            voters=member.voters,
+            forwarder=member.forwarder,
             node_id=config.node_id,
             identity=self._identity,
         )
         self._partitions.on_leadership(self._leadership_changed)
         self._publisher.subscribe(self._reconfigure)
         self._dispatcher = Dispatcher(APIS, self._services, clock=self._clock, loop=loop)
-        self._controller_dispatcher = Dispatcher(
+        self._metadata_dispatcher = Dispatcher(
             CONTROLLER_APIS, self._services, clock=self._clock, loop=loop, begins_at_once=True
         )
         self._housekeeping = Housekeeping(
@@ -256,13 +198,6 @@ class Node:
             client_id=client_id,
             loop=asyncio.get_running_loop(),
         )
-
-    def _own_controller_address(self) -> tuple[str, int]:
-        """Where other nodes' Raft reaches this one's."""
-        advertised = self._static_config.advertised_controller_listeners
-        if not advertised or not self._controller_listeners:
-            return "", 0
-        return advertised[0].host, advertised[0].port or self._controller_listeners[0].port
 
     async def _bind(self, setting: ListenerSetting, dispatcher: Dispatcher) -> Listener:
         config = self._static_config
@@ -318,24 +253,21 @@ class Node:
         reason = f"{error}; nothing more is acknowledged until this node is restarted"
         logger.critical("STORAGE FAILED: %s", reason)
         self._partitions.fail_all(reason)
+        self._member.lifecycle.step_aside()
 
     # --- the end -----------------------------------------------------------------------------------------------
 
     async def stop(self) -> None:
-        await self._lifecycle.shut_down()
+        await self._member.lifecycle.shut_down()
         for listener in self._listeners:
             await listener.stop()
         self._groups.close()
         await self._background.stop()
         await self._replication.stop()
         self._partitions.write_out()
-        await self._lifecycle.stop()
-        await self._quorum.transfer_leadership()
-        self._brokers.close()
-        self._channel.close()
-        for listener in self._controller_listeners:
+        await self._member.stop()
+        for listener in self._metadata_listeners:
             await listener.stop()
-        await self._quorum.stop()
         self._committer.stop()
         self._logs.close()
         self._journal.close()

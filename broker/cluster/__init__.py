@@ -3,6 +3,7 @@
 from broker.cluster.controller_channel import ControllerChannel, IsrChange, IsrChangeResult
 from broker.cluster.forwarder import Forwarder
 from broker.cluster.identity import ClusterIdentity
+from broker.cluster.joining import QuorumJoiner
 from broker.cluster.lifecycle import BrokerLifecycle
 from broker.cluster.membership import member_addresses, quorum_settings
 
@@ -13,6 +14,7 @@ __all__ = [
     "Forwarder",
     "IsrChange",
     "IsrChangeResult",
+    "QuorumJoiner",
     "member_addresses",
     "quorum_settings",
 ]

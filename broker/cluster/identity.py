@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from broker.cluster.membership import stands_alone
 from broker.config import BrokerConfig
 from broker.metadata import MetadataDelta, MetadataImage, MetadataPublisher
 from broker.quorum import load_or_create_meta_properties, write_meta_properties
@@ -19,7 +20,7 @@ class ClusterIdentity:
         self._filesystem = filesystem
         self._directory = config.data_directory
         self._properties = load_or_create_meta_properties(
-            filesystem, config.data_directory, node_id=config.node_id, begins_cluster=begins_cluster(config)
+            filesystem, config.data_directory, node_id=config.node_id, begins_cluster=stands_alone(config)
         )
         self.cluster_id = self._properties.cluster_id
 
@@ -40,9 +41,3 @@ class ClusterIdentity:
         except StorageError as error:
             # The log knows the id, too: the next start tries again.
             logger.error("the cluster's id could not be written down: %s", error)
-
-
-def begins_cluster(config: BrokerConfig) -> bool:
-    """Whether a new node of this configuration is a cluster of its own, with nobody to agree with."""
-    others = [voter for voter in config.controller_quorum_voters if voter.node_id != config.node_id]
-    return config.is_controller and not others

@@ -61,6 +61,7 @@ class BrokerLifecycle:
         self._joined = asyncio.Event()
         self._heartbeat_now = asyncio.Event()
         self._wants_shut_down = False
+        self._is_broken = False
         self._may_shut_down = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         publisher.subscribe(self._image_moved)
@@ -85,6 +86,11 @@ class BrokerLifecycle:
             await asyncio.wait_for(self._may_shut_down.wait(), SHUTDOWN_TIMEOUT_S)
         except TimeoutError:
             logger.warning("no controller took over what this broker leads; it stops all the same")
+
+    def step_aside(self) -> None:
+        """This broker can acknowledge nothing any more: others lead what it led, as long as there are others."""
+        self._is_broken = True
+        self._heartbeat_now.set()
 
     async def stop(self) -> None:
         if self._task is not None:
@@ -173,6 +179,7 @@ class BrokerLifecycle:
             broker_id=self._node_id,
             broker_epoch=self._broker_epoch,
             current_metadata_offset=self._publisher.image.metadata_offset,
+            want_fence=self._is_broken and self._has_company(),
             want_shut_down=self._wants_shut_down,
         )
         return await self._channel.send(

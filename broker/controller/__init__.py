@@ -9,6 +9,7 @@ from broker.controller.brokers import BrokerManager
 from broker.controller.configs import ConfigChange
 from broker.controller.controller import Controller
 from broker.controller.isr_changes import IsrAnswer, IsrWish
+from broker.controller.reassignment import ReassignmentWish
 from broker.controller.remote import ControllerElsewhere, RemoteController
 from broker.controller.topic_changes import (
     NewPartitions,
@@ -22,6 +23,7 @@ from broker.controller.topics import (
     TopicDefaults,
     decide_create_topics,
 )
+from broker.controller.voters import VoterManager
 
 __all__ = [
     "BrokerManager",
@@ -35,10 +37,12 @@ __all__ = [
     "IsrWish",
     "NewPartitions",
     "NewTopic",
+    "ReassignmentWish",
     "Registration",
     "RemoteController",
     "TopicDefaults",
     "TopicResult",
+    "VoterManager",
     "decide_create_partitions",
     "decide_create_topics",
     "decide_delete_topics",

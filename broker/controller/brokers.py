@@ -22,9 +22,11 @@ from broker.controller.broker_registry import (
     decide_unregistration,
     registered,
 )
+from broker.controller.elections import Place, all_places, decide_elections
 from broker.controller.isr_changes import IsrAnswer, IsrWish, decide_isr_changes
 from broker.controller.leadership import decide_preferred_leaders
 from broker.controller.proposals import Proposals
+from broker.controller.reassignment import ReassignmentWish, decide_reassignments
 from broker.controller.sessions import BrokerSessions
 from broker.metadata import MetadataImage, MetadataRecord
 from broker.quorum import LeadershipWatch
@@ -54,6 +56,7 @@ class BrokerManager:
         self._loop = loop
         self._sessions = BrokerSessions()
         self._is_active = False
+        self._checked_ms = 0
         self._check: asyncio.TimerHandle | None = None
         self._balancing: asyncio.TimerHandle | None = None
         watch.on_active(self._active_changed)
@@ -104,6 +107,25 @@ class BrokerManager:
         await self._commit(decide_unregistration(image, node_id, may_be_unclean=self._may_be_unclean(image)))
         self._sessions.forget(node_id)
 
+    # --- what operators ask ----------------------------------------------------------------------------------------
+
+    async def reassign(self, wishes: Sequence[ReassignmentWish], *, may_change_factor: bool) -> list[KafkaError | None]:
+        """One outcome per wish, in order."""
+        records, outcomes = decide_reassignments(self._proposals.image, wishes, may_change_factor=may_change_factor)
+        await self._commit(records)
+        return outcomes
+
+    async def elect_leaders(self, places: Sequence[Place] | None, *, unclean: bool) -> dict[Place, KafkaError | None]:
+        """Outcomes by (topic, partition); of all partitions with None, and then only those that needed one."""
+        image = self._proposals.image
+        asked = all_places(image) if places is None else list(dict.fromkeys(places))
+        records, outcomes = decide_elections(image, asked, unclean=unclean)
+        await self._commit(records)
+        results = dict(zip(asked, outcomes, strict=True))
+        if places is not None:
+            return results
+        return {p: e for p, e in results.items() if e is None or e.code is not ErrorCode.ELECTION_NOT_NEEDED}
+
     # --- what nobody asks ----------------------------------------------------------------------------------------
 
     def _active_changed(self, is_active: bool) -> None:
@@ -115,7 +137,8 @@ class BrokerManager:
         if not is_active:
             return
         image, config = self._proposals.image, self._config()
-        self._sessions.begin(image.brokers, self._clock.monotonic_ms())
+        self._checked_ms = self._clock.monotonic_ms()
+        self._sessions.begin(image.brokers, self._checked_ms)
         if self._watch.deposed is not None:
             # A majority has not heard of the leader before this one for as long as an election takes.
             self._sessions.credit_less(self._watch.deposed, config.controller_quorum_election_timeout_ms)
@@ -130,8 +153,14 @@ class BrokerManager:
 
     def _check_sessions(self) -> None:
         timeout_ms = self._session_timeout_ms
-        self._check = self._loop.call_later(timeout_ms / SESSION_CHECKS_PER_TIMEOUT / 1000, self._check_sessions)
+        period_ms = timeout_ms / SESSION_CHECKS_PER_TIMEOUT
+        self._check = self._loop.call_later(period_ms / 1000, self._check_sessions)
         now_ms = self._clock.monotonic_ms()
+        late_ms = now_ms - self._checked_ms - period_ms
+        self._checked_ms = now_ms
+        if late_ms > period_ms:
+            # It was this process that did not listen for a while.
+            self._sessions.excuse(int(late_ms))
         for node_id in self._sessions.expired(now_ms, timeout_ms):
             self._sessions.forget(node_id)
             self._fence(node_id, f"nothing was heard of it for {timeout_ms} ms (broker.session.timeout.ms)")

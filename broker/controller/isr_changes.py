@@ -3,6 +3,7 @@
 Pure: the image and one leader's wishes in; records, and one answer per partition, out. Codes are Kafka's
 (ReplicationControlManager): a leader that knows less than the controller is told so (FENCED_LEADER_EPOCH,
 INVALID_UPDATE_VERSION), and one that knows more than this controller must look for a newer one (NOT_CONTROLLER).
+A change that brings in the last replica that a reassignment added completes the reassignment.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from broker.controller.reassignment import completed
 from broker.metadata import MetadataImage, MetadataRecord, PartitionChangeRecord, PartitionImage
 from protocol.errors import ErrorCode
 
@@ -59,14 +61,28 @@ def decide_isr_changes(
             continue
         seen.add(place)
         isr = [node_id for node_id, _ in wish.isr]
-        partition_epoch = partition.partition_epoch
-        if set(isr) != set(partition.isr):
-            records.append(PartitionChangeRecord(*place, isr=isr))
-            partition_epoch += 1
-        answers.append(
-            IsrAnswer(*place, ErrorCode.NONE, partition.leader, partition.leader_epoch, isr, partition_epoch)
-        )
+        record = completed(image, wish.topic_id, partition, isr)
+        if record is None and set(isr) != set(partition.isr):
+            record = PartitionChangeRecord(*place, isr=isr)
+        if record is not None:
+            records.append(record)
+        answers.append(_answer(place, partition, isr, record))
     return records, answers
+
+
+def _answer(
+    place: tuple[bytes, int], partition: PartitionImage, isr: list[int], record: PartitionChangeRecord | None
+) -> IsrAnswer:
+    """The state after the record."""
+    if record is None:
+        return IsrAnswer(
+            *place, ErrorCode.NONE, partition.leader, partition.leader_epoch, isr, partition.partition_epoch
+        )
+    epoch = partition.partition_epoch + 1
+    if record.leader is not None:
+        # A reassignment ended with this change, and took the leader with it.
+        return IsrAnswer(*place, ErrorCode.NEW_LEADER_ELECTED)
+    return IsrAnswer(*place, ErrorCode.NONE, partition.leader, partition.leader_epoch, record.isr or isr, epoch)
 
 
 def _refusal(image: MetadataImage, partition: PartitionImage, broker_id: int, wish: IsrWish) -> ErrorCode:

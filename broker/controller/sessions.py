@@ -19,6 +19,11 @@ class BrokerSessions:
         if node_id in self._heard_ms:
             self._heard_ms[node_id] -= silent_ms
 
+    def excuse(self, ms: int) -> None:
+        """Nobody could be heard for so long."""
+        for node_id in self._heard_ms:
+            self._heard_ms[node_id] += ms
+
     def heard(self, node_id: int, now_ms: int) -> None:
         self._heard_ms[node_id] = now_ms
 

@@ -10,7 +10,9 @@ from types import ModuleType
 from typing import Any
 
 from broker.handlers import (
+    add_raft_voter,
     alter_configs,
+    alter_partition_reassignments,
     api_versions,
     create_partitions,
     create_topics,
@@ -22,7 +24,9 @@ from broker.handlers import (
     describe_groups,
     describe_log_dirs,
     describe_producers,
+    describe_quorum,
     describe_topic_partitions,
+    elect_leaders,
     fetch,
     find_coordinator,
     heartbeat,
@@ -33,6 +37,7 @@ from broker.handlers import (
     list_config_resources,
     list_groups,
     list_offsets,
+    list_partition_reassignments,
     metadata,
     offset_commit,
     offset_delete,
@@ -40,6 +45,7 @@ from broker.handlers import (
     offset_for_leader_epoch,
     produce,
     produce_single,
+    remove_raft_voter,
     sync_group,
     unregister_broker,
 )
@@ -76,7 +82,12 @@ ADMIN_MODULES: tuple[tuple[ApiKey, int, int, ModuleType], ...] = (
     (ApiKey.ALTER_CONFIGS, 0, 2, alter_configs),
     (ApiKey.CREATE_PARTITIONS, 0, 3, create_partitions),
     (ApiKey.INCREMENTAL_ALTER_CONFIGS, 0, 1, incremental_alter_configs),
+    (ApiKey.ELECT_LEADERS, 0, 2, elect_leaders),
+    (ApiKey.ALTER_PARTITION_REASSIGNMENTS, 0, 1, alter_partition_reassignments),
+    (ApiKey.DESCRIBE_QUORUM, 0, 2, describe_quorum),
     (ApiKey.UNREGISTER_BROKER, 0, 0, unregister_broker),
+    (ApiKey.ADD_RAFT_VOTER, 0, 1, add_raft_voter),
+    (ApiKey.REMOVE_RAFT_VOTER, 0, 0, remove_raft_voter),
 )
 
 APIS: dict[int, Api] = {
@@ -103,6 +114,7 @@ APIS: dict[int, Api] = {
         _api(ApiKey.DESCRIBE_CONFIGS, 0, 4, describe_configs),
         _api(ApiKey.DESCRIBE_LOG_DIRS, 0, 5, describe_log_dirs),
         _api(ApiKey.DELETE_GROUPS, 0, 2, delete_groups),
+        _api(ApiKey.LIST_PARTITION_REASSIGNMENTS, 0, 0, list_partition_reassignments),
         _api(ApiKey.OFFSET_DELETE, 0, 0, offset_delete),
         _api(ApiKey.DESCRIBE_CLUSTER, 0, 2, describe_cluster),
         _api(ApiKey.DESCRIBE_PRODUCERS, 0, 0, describe_producers),

@@ -15,6 +15,7 @@ from broker.handlers import (
     broker_heartbeat,
     broker_registration,
     forward,
+    join_quorum,
     raft_messages,
 )
 from broker.handlers.services import Services
@@ -41,6 +42,7 @@ CONTROLLER_APIS: dict[int, Api] = {
         _private(
             PrivateApiKey.RAFT_MESSAGES, 0, internal.RaftMessagesRequest, internal.RaftMessagesResponse, raft_messages
         ),
+        _private(PrivateApiKey.JOIN_QUORUM, 0, internal.JoinQuorumRequest, internal.JoinQuorumResponse, join_quorum),
         _private(PrivateApiKey.FORWARD, 0, internal.ForwardRequest, internal.ForwardResponse, forward),
         _kafka(ApiKey.BROKER_REGISTRATION, 0, 4, broker_registration),
         _kafka(ApiKey.BROKER_HEARTBEAT, 0, 2, broker_heartbeat),

@@ -25,6 +25,7 @@ from broker.metadata.records import (
     ClusterIdRecord,
     ConfigRecord,
     FeatureLevelRecord,
+    MemberRecord,
     MetadataRecord,
     PartitionChangeRecord,
     PartitionRecord,
@@ -77,6 +78,7 @@ class MetadataDelta:
         self._next_producer_id = base.next_producer_id
         self._brokers = base.brokers
         self._features = base.features
+        self._members = base.members
         self._topics: dict[bytes, _TopicInProgress] = {}
         self._removed_ids: dict[bytes, None] = {}
         self._configs: dict[tuple[int, str], dict[str, str]] = {}
@@ -100,6 +102,7 @@ class MetadataDelta:
             configs=self._complete_configs(),
             names_by_collision_key=by_collision_key,
             features=self._features,
+            members=self._members,
             next_producer_id=self._next_producer_id,
             metadata_offset=max(metadata_offset, base.metadata_offset),
         )
@@ -211,6 +214,9 @@ class MetadataDelta:
         self._features = features
         self.changed_features.add(record.name)
 
+    def _member(self, record: MemberRecord) -> None:
+        self._members = {**self._members, record.node_id: (record.host, record.port)}
+
     def _broker_registration(self, record: BrokerRegistrationRecord) -> None:
         registration = BrokerRegistration(
             node_id=record.node_id,
@@ -265,6 +271,8 @@ class MetadataDelta:
                 leader=record.leader,
                 leader_epoch=record.leader_epoch,
                 partition_epoch=record.partition_epoch,
+                adding_replicas=tuple(record.adding_replicas),
+                removing_replicas=tuple(record.removing_replicas),
             )
         )
 
@@ -279,6 +287,10 @@ class MetadataDelta:
             leader=record.leader if record.leader is not None else old.leader,
             leader_epoch=old.leader_epoch + new_leader,
             partition_epoch=old.partition_epoch + 1,
+            adding_replicas=old.adding_replicas if record.adding_replicas is None else tuple(record.adding_replicas),
+            removing_replicas=(
+                old.removing_replicas if record.removing_replicas is None else tuple(record.removing_replicas)
+            ),
         )
         assert changed.leader == NO_LEADER or changed.leader in changed.isr, "a leader is in sync with itself"
         partitions[record.partition] = changed
@@ -316,6 +328,7 @@ class MetadataDelta:
 _REPLAY: dict[type, Callable[[MetadataDelta, Any], None]] = {
     ClusterIdRecord: MetadataDelta._cluster_id_record,
     FeatureLevelRecord: MetadataDelta._feature_level,
+    MemberRecord: MetadataDelta._member,
     BrokerRegistrationRecord: MetadataDelta._broker_registration,
     BrokerChangeRecord: MetadataDelta._broker_change,
     UnregisterBrokerRecord: MetadataDelta._unregister_broker,

@@ -45,6 +45,9 @@ class PartitionImage:
     leader: int
     leader_epoch: int = 0
     partition_epoch: int = 0
+    # KIP-455: of the reassignment that runs, if one does; both are among `replicas`.
+    adding_replicas: tuple[int, ...] = ()
+    removing_replicas: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ class MetadataImage:
     # The topic that holds a collision key (see topic_names.collision_key).
     names_by_collision_key: Mapping[str, str] = field(default_factory=dict)
     features: Mapping[str, int] = field(default_factory=dict)
+    # Where nodes of the metadata quorum said that they answer each other, by node id.
+    members: Mapping[int, tuple[str, int]] = field(default_factory=dict)
     next_producer_id: int = 0
     # The entry of the metadata log that was applied last; they count from 1, and 0 is before the first.
     metadata_offset: int = 0

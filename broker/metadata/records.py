@@ -16,7 +16,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-FORMAT_VERSION = 1
+# 2: where members of the quorum answer, and replicas that are added and removed.
+FORMAT_VERSION = 2
 
 # Kafka's ConfigResource types, as far as configs are kept in metadata.
 RESOURCE_TOPIC = 2
@@ -43,6 +44,14 @@ class FeatureLevelRecord(_Record, frozen=True, tag="feature_level"):
 
     name: str
     level: int
+
+
+class MemberRecord(_Record, frozen=True, tag="member"):
+    """Where a node of the metadata quorum answers the others."""
+
+    node_id: int
+    host: str
+    port: int
 
 
 class BrokerEndpoint(msgspec.Struct, frozen=True, array_like=True):
@@ -96,6 +105,8 @@ class PartitionRecord(_Record, frozen=True, tag="partition"):
     leader: int
     leader_epoch: int = 0
     partition_epoch: int = 0
+    adding_replicas: list[int] = msgspec.field(default_factory=list)
+    removing_replicas: list[int] = msgspec.field(default_factory=list)
 
 
 class PartitionChangeRecord(_Record, frozen=True, tag="partition_change"):
@@ -110,6 +121,9 @@ class PartitionChangeRecord(_Record, frozen=True, tag="partition_change"):
     replicas: list[int] | None = None
     isr: list[int] | None = None
     leader: int | None = None
+    # KIP-455: of the reassignment that runs; empty ends it.
+    adding_replicas: list[int] | None = None
+    removing_replicas: list[int] | None = None
 
 
 class RemoveTopicRecord(_Record, frozen=True, tag="remove_topic"):
@@ -138,6 +152,7 @@ class ProducerIdsRecord(_Record, frozen=True, tag="producer_ids"):
 MetadataRecord = (
     ClusterIdRecord
     | FeatureLevelRecord
+    | MemberRecord
     | BrokerRegistrationRecord
     | BrokerChangeRecord
     | UnregisterBrokerRecord
@@ -164,7 +179,19 @@ _records_decoder = msgspec.msgpack.Decoder(list[MetadataRecord])
 
 def encode_records(records: Sequence[MetadataRecord]) -> bytes:
     """The payload of one log entry."""
-    return _encoder.encode((FORMAT_VERSION, records))
+    return _encoder.encode((_format_of(records), records))
+
+
+def _format_of(records: Sequence[MetadataRecord]) -> int:
+    """The oldest format that has these records: while a cluster is upgraded, some of its nodes know no newer one."""
+    for record in records:
+        if isinstance(record, MemberRecord):
+            return 2
+        if isinstance(record, PartitionRecord) and (record.adding_replicas or record.removing_replicas):
+            return 2
+        if isinstance(record, PartitionChangeRecord) and record.adding_replicas is not None:
+            return 2
+    return 1
 
 
 def decode_records(payload: bytes | bytearray | memoryview) -> list[MetadataRecord]:

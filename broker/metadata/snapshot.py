@@ -14,6 +14,7 @@ from broker.metadata.records import (
     ClusterIdRecord,
     ConfigRecord,
     FeatureLevelRecord,
+    MemberRecord,
     MetadataRecord,
     PartitionRecord,
     ProducerIdsRecord,
@@ -34,6 +35,8 @@ def image_records(image: MetadataImage) -> Iterator[MetadataRecord]:
         yield ClusterIdRecord(image.cluster_id)
     for name, level in image.features.items():
         yield FeatureLevelRecord(name, level)
+    for node_id, (host, port) in image.members.items():
+        yield MemberRecord(node_id, host, port)
     for broker in image.brokers.values():
         yield _registration_record(broker)
     for topic in image.topics_by_id.values():
@@ -69,6 +72,8 @@ def _topic_records(topic: TopicImage) -> Iterator[MetadataRecord]:
             leader=partition.leader,
             leader_epoch=partition.leader_epoch,
             partition_epoch=partition.partition_epoch,
+            adding_replicas=list(partition.adding_replicas),
+            removing_replicas=list(partition.removing_replicas),
         )
 
 

@@ -129,10 +129,11 @@ class RaftQuorum:
         if not self._is_running:
             return
         peers = self._node.status().peers
-        others = [node_id for node_id, peer in peers.items() if peer.is_voter and self._is_connected(node_id)]
-        if not self.is_leader or not others:
+        others = {node_id: peer.match for node_id, peer in peers.items() if peer.is_voter and node_id != self._node_id}
+        reached = [node_id for node_id in others if self._is_connected(node_id)]
+        if not self.is_leader or not reached:
             return
-        target = max(others, key=lambda node_id: peers[node_id].match)
+        target = max(reached, key=others.__getitem__)
         changed = self.watch.changed()
         self._node.transfer_leadership(target)
         self._readies.turn_soon()
@@ -210,6 +211,7 @@ class RaftQuorum:
             return
         pending = self._outcomes.pending_proposals()
         self._stopping = True
+        self.watch.notify(self)
         if pending and (self._is_alone() or self._reaches_majority()):
             await asyncio.wait(pending, timeout=STOP_TIMEOUT_S)
         await self._shut_down()

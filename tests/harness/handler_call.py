@@ -32,6 +32,7 @@ def services_of(node: MetadataNode) -> Services:
         quorum=node.quorum,
         members=absent,
         brokers=absent,
+        voters=absent,
         forwarder=absent,
         node_id=NODE_ID,
         identity=node.identity,

@@ -108,11 +108,11 @@ def test_entries_of_a_newer_format_are_refused() -> None:
     with MetadataNode(disk) as node:
         last, term = node.quorum.status().last_index, node.quorum.term
     journal = Journal.open(disk, METADATA)
-    entry = struct.pack(">qqB", term, last + 1, EntryKind.NORMAL) + b"\x92\x02\x90"  # [format version 2, []]
+    entry = struct.pack(">qqB", term, last + 1, EntryKind.NORMAL) + b"\x92\x63\x90"  # [format version 99, []]
     journal.enqueue(log_storage.ENTRY, [entry])
     journal.commit()
     journal.close()
-    with pytest.raises(UnknownMetadata, match="format 2"):
+    with pytest.raises(UnknownMetadata, match="format 99"):
         MetadataNode(disk)
 
 
