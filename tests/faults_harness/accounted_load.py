@@ -11,7 +11,7 @@ import contextlib
 import threading
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError as AiokafkaError
@@ -68,6 +68,9 @@ class Account:
 class Load:
     """One producer in a thread of its own, sending round-robin to `partitions` until `finish`."""
 
+    # In the client's own words, over what the load sets.
+    settings: ClassVar[dict[str, Any]] = {}
+
     def __init__(self, account: Account, topic: str, partitions: int, padding: bytes) -> None:
         self.account = account
         self.topic = topic
@@ -120,6 +123,7 @@ class ConfluentLoad(Load):
                 "reconnect.backoff.max.ms": 200,
                 "retry.backoff.ms": 20,
                 "message.timeout.ms": DELIVERY_TIMEOUT_S * 1000,
+                **self.settings,
             }
         )
 
@@ -159,6 +163,7 @@ class KafkaPythonLoad(Load):
             delivery_timeout_ms=DELIVERY_TIMEOUT_S * 1000,
             max_block_ms=DELIVERY_TIMEOUT_S * 1000,
             retries=1_000_000,
+            **self.settings,
         )
 
     def run(self) -> None:

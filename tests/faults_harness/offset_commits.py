@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 class OffsetCommits:
     """Commits 1, 2, 3, … for one partition in a thread of its own; looks after every failure what the broker has."""
 
-    def __init__(self, bootstrap: str, group: str, topic: str) -> None:
+    def __init__(self, bootstrap: str, group: str, topic: str, *, socket_timeout_ms: int = 60_000) -> None:
         self.acknowledged = 0
         self.attempted = 0
         self.looks = 0
@@ -25,6 +25,7 @@ class OffsetCommits:
                 "enable.auto.commit": False,
                 "reconnect.backoff.max.ms": 200,
                 "retry.backoff.ms": 20,
+                "socket.timeout.ms": socket_timeout_ms,
             }
         )
         self._thread = threading.Thread(target=self._run, name="offset-commits")
