@@ -20,6 +20,7 @@ from broker.quorum.applied import AppliedLog
 from broker.quorum.campaigns import Campaigns
 from broker.quorum.log_storage import LogStorage
 from broker.quorum.outcomes import Outcomes, copy_of, refusal
+from broker.quorum.peers import Peers
 from broker.quorum.quorum import QuorumSettings
 from broker.quorum.ready_loop import ReadyLoop
 from broker.quorum.snapshot_taker import SnapshotTaker
@@ -67,7 +68,7 @@ class RaftQuorum:
         self._directory = directory
         self._node_id = node_id
         self._settings = settings or QuorumSettings(Configuration.of(node_id))
-        self._transport = transport
+        self._peers = Peers(node_id, transport)
         self._on_failure = on_failure
         self._random = random_source or random.Random()
         self.watch = LeadershipWatch()
@@ -128,12 +129,9 @@ class RaftQuorum:
         """Hand over to the voter that has most of the log, if there is one; returns when that was tried."""
         if not self._is_running:
             return
-        peers = self._node.status().peers
-        others = {node_id: peer.match for node_id, peer in peers.items() if peer.is_voter and node_id != self._node_id}
-        reached = [node_id for node_id in others if self._is_connected(node_id)]
-        if not self.is_leader or not reached:
+        target = self._peers.successor(self._node.status())
+        if not self.is_leader or target is None:
             return
-        target = max(reached, key=others.__getitem__)
         changed = self.watch.changed()
         self._node.transfer_leadership(target)
         self._readies.turn_soon()
@@ -156,7 +154,7 @@ class RaftQuorum:
         except BaseException:
             self._storage.close()
             raise
-        if self._is_alone():
+        if self._peers.is_alone():
             # Nobody else to ask: the log is ours, and all of it is applied when this returns.
             self._node.campaign()
             self._readies.turn_soon()
@@ -177,7 +175,7 @@ class RaftQuorum:
             self._node,
             self._storage,
             loop=loop,
-            send=self._send,
+            send=self._peers.send,
             carry_out=self._carry_out,
             on_failure=self._fail,
         )
@@ -194,7 +192,7 @@ class RaftQuorum:
             self._applied.load(Snapshot(self._storage.snapshot(), content))
         self._soft = SoftState(Role.FOLLOWER, NO_NODE, 0, self._node.status().configuration)
         self._is_running = True
-        self._follow_configuration()
+        self._peers.follow(self._soft.configuration)
         self._ticker = loop.call_later(settings.tick_ms / 1000, self._tick)
         self._readies.turn_soon()
 
@@ -212,7 +210,7 @@ class RaftQuorum:
         pending = self._outcomes.pending_proposals()
         self._stopping = True
         self.watch.notify(self)
-        if pending and (self._is_alone() or self._reaches_majority()):
+        if pending and (self._peers.is_alone() or self._peers.reach_majority()):
             await asyncio.wait(pending, timeout=STOP_TIMEOUT_S)
         await self._shut_down()
         if self._reason is not None and not isinstance(self._reason, Exception):
@@ -225,8 +223,7 @@ class RaftQuorum:
             self._ticker.cancel()
         await self._readies.stop()
         await self._snapshots.stop()
-        if self._transport is not None:
-            await self._transport.stop()
+        await self._peers.stop()
         self._refuse(self._failure or KafkaError(ErrorCode.NOT_CONTROLLER, "the metadata log of this node has stopped"))
         self._storage.close()
 
@@ -308,28 +305,13 @@ class RaftQuorum:
         self._readies.turn_soon()
 
     def _may_win(self) -> bool:
-        return self._is_running and self._soft.leader == NO_NODE and self._reaches_majority()
+        return self._is_running and self._soft.leader == NO_NODE and self._peers.reach_majority()
 
     def _campaign(self) -> None:
         self._node.campaign()
         self._readies.turn_soon()
 
-    def _reaches_majority(self) -> bool:
-        voters = self._soft.configuration.voters
-        reached = sum(node_id == self._node_id or self._is_connected(node_id) for node_id in voters)
-        return self._node_id in voters and len(voters) > 1 and reached > len(voters) // 2
-
-    def _is_alone(self) -> bool:
-        return list(self._soft.configuration.voters) == [self._node_id]
-
-    def _is_connected(self, node_id: int) -> bool:
-        return self._transport is not None and self._transport.is_connected(node_id)
-
     # --- carrying out --------------------------------------------------------------------------------------------
-
-    def _send(self, messages: Sequence[Message]) -> None:
-        if self._transport is not None:
-            self._transport.send(messages)
 
     def _carry_out(self, ready: Ready, snapshot: Snapshot | None) -> None:
         if ready.soft_state is not None:
@@ -347,7 +329,7 @@ class RaftQuorum:
     def _role_changed(self, soft: SoftState) -> None:
         before, self._soft = self._soft, soft
         if soft.configuration is not before.configuration:
-            self._follow_configuration()
+            self._peers.follow(soft.configuration)
         if soft.leader != before.leader and soft.leader != NO_NODE:
             logger.info("node %d leads the metadata log in term %d", soft.leader, soft.term)
         if soft.leader != NO_NODE:
@@ -355,10 +337,6 @@ class RaftQuorum:
         else:
             self._campaigns.soon()
         self.watch.notify(self)
-
-    def _follow_configuration(self) -> None:
-        if self._transport is not None:
-            self._transport.set_peers(self._soft.configuration.members())
 
     def _apply(self, entries: Sequence[Entry]) -> None:
         size_bytes = self._applied.apply(entries)

@@ -19,6 +19,4 @@ class MemberAddresses:
         self._learned[node_id] = address
 
     def address_of(self, node_id: int) -> Address | None:
-        return (
-            self.configured.get(node_id) or self._learned.get(node_id) or self._publisher.image.members.get(node_id)
-        )
+        return self.configured.get(node_id) or self._learned.get(node_id) or self._publisher.image.members.get(node_id)

@@ -31,7 +31,7 @@ class Transport(Protocol):
     def send(self, messages: Sequence[Message]) -> None: ...
 
     def set_peers(self, node_ids: Iterable[int]) -> None:
-        """Keep connections to these, and to nobody else."""
+        """Keep connections to these, also while there is nothing to say, and give up all others."""
         ...
 
     def is_connected(self, node_id: int) -> bool: ...
@@ -94,6 +94,9 @@ class RaftTransport:
             by_peer.setdefault(message.recipient, []).append(encode_message(message))
         for node_id, encoded in by_peer.items():
             peer = self._peers.get(node_id)
+            if peer is None and self._address_of(node_id) is not None:
+                # A node that joins answers a leader before the log tells it who is a member.
+                peer = self._peers[node_id] = self._open(node_id)
             if peer is not None:
                 peer.send(encoded)
 
