@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from broker.config import TOPIC_DEFINITIONS, Definition, UpdateMode  # noqa: E402
+from broker.config.cluster_settings import ClusterSettings  # noqa: E402
 from broker.config.definition import INT_MAX, LONG_MAX, definitions_of  # noqa: E402
 from broker.config.foreign_keys import (  # noqa: E402
     MEANINGLESS,
@@ -31,12 +32,15 @@ from broker.config.log_settings import (  # noqa: E402
     TopicDefaultSettings,
 )
 from broker.config.node_settings import NodeSettings  # noqa: E402
+from broker.config.replication_settings import ReplicationSettings  # noqa: E402
 from broker.config.segment_settings import SegmentSettings  # noqa: E402
 
 GENERATED = "<!-- Written by scripts/write_docs.py from the code; change the code instead. -->\n"
 
 SECTIONS: tuple[tuple[str, type], ...] = (
     ("Node and listeners", NodeSettings),
+    ("The cluster", ClusterSettings),
+    ("Replication", ReplicationSettings),
     ("Storage and durability", StorageSettings),
     ("Segments", SegmentSettings),
     ("Retention and compaction", RetentionSettings),
@@ -51,6 +55,8 @@ DIFFERENCES: Mapping[str, tuple[str, str]] = {
     "log.dir": ("/tmp/kafka-logs", "data does not belong in a directory that a reboot empties"),
     "group.initial.rebalance.delay.ms": ("3000", "the first consumer of a group starts at once"),
     "offsets.topic.replication.factor": ("3", "one node can hold one replica"),
+    "broker.session.timeout.ms": ("9000", "a broker that hangs is replaced in seconds, not in nine"),
+    "broker.heartbeat.interval.ms": ("2000", "four heartbeats fit into a session, as with Kafka"),
     "flush": ("page cache (`os` here)", "an acknowledgement is a promise; group commit makes it cheap"),
 }
 

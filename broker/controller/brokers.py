@@ -172,7 +172,9 @@ class BrokerManager:
     def _propose(self, records: list[MetadataRecord], node_id: int, reason: str) -> None:
         if not records:
             return
-        logger.warning("fencing broker %d: %s", node_id, reason)
+        broker = self._proposals.image.brokers[node_id]
+        log = logger.info if broker.in_controlled_shutdown else logger.warning
+        log("fencing broker %d: %s", node_id, reason)
         try:
             self._proposals.submit_all(records).add_done_callback(_look_at)
         except KafkaError as error:

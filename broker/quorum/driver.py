@@ -3,9 +3,8 @@
     propose -> the core's log -> (disk here | messages to the others) -> committed -> applied to the image -> the future
 
 A leader counts as the controller once it applied an entry of its own term: then its image holds all that was ever
-committed. Elections do not wait for timeouts where the network says more (see `transport`): a leader whose process is
-gone is forgotten at once, and whoever can reach a majority while there is no leader asks for votes after a short time,
-chosen at random. Pre-votes keep that harmless: who hears from a leader does not vote.
+committed. Elections do not wait for timeouts where the network says more (see `transport` and `campaigns`). Pre-votes
+keep that harmless: who hears from a leader does not vote.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from broker.metadata import MetadataPublisher, MetadataRecord, encode_records
 from broker.quorum.applied import AppliedLog
 from broker.quorum.campaigns import Campaigns
 from broker.quorum.log_storage import LogStorage
-from broker.quorum.outcomes import Outcomes, copy_of, refusal
+from broker.quorum.outcomes import Outcomes, copy_of, failure_of, refusal
 from broker.quorum.peers import Peers
 from broker.quorum.quorum import QuorumSettings
 from broker.quorum.ready_loop import ReadyLoop
@@ -34,7 +33,6 @@ from raft import (
     Configuration,
     Entry,
     Message,
-    RaftConfig,
     RaftNode,
     Ready,
     Refusal,
@@ -43,7 +41,7 @@ from raft import (
     SoftState,
     Status,
 )
-from wal import Filesystem, StorageError
+from wal import Filesystem
 
 logger = logging.getLogger(__name__)
 
@@ -127,19 +125,11 @@ class RaftQuorum:
 
     async def transfer_leadership(self) -> None:
         """Hand over to the voter that has most of the log, if there is one; returns when that was tried."""
-        if not self._is_running:
-            return
-        target = self._peers.successor(self._node.status())
-        if not self.is_leader or target is None:
-            return
-        changed = self.watch.changed()
-        self._node.transfer_leadership(target)
-        self._readies.turn_soon()
-        try:
-            async with asyncio.timeout(STOP_TIMEOUT_S):
-                await changed
-        except TimeoutError:
-            logger.info("node %d did not take over the metadata log in time", target)
+        target = self._peers.successor(self._node.status()) if self.is_leader else None
+        if target is not None:
+            self._node.transfer_leadership(target)
+            self._readies.turn_soon()
+            await self.watch.changed_within(STOP_TIMEOUT_S)
 
     # --- start and stop ------------------------------------------------------------------------------------------
 
@@ -163,14 +153,7 @@ class RaftQuorum:
     def _begin(self) -> None:
         loop = asyncio.get_running_loop()
         settings = self._settings
-        config = RaftConfig(
-            node_id=self._node_id,
-            directory_id=settings.directory_id,
-            election_ticks=max(2 * settings.heartbeat_ticks, settings.election_timeout_ms // settings.tick_ms),
-            heartbeat_ticks=settings.heartbeat_ticks,
-            proposals_pending_max=settings.proposals_max,
-        )
-        self._node = RaftNode(config, self._storage, jitter=self._random.randrange)
+        self._node = RaftNode(settings.raft_config(self._node_id), self._storage, jitter=self._random.randrange)
         self._readies = ReadyLoop(
             self._node,
             self._storage,
@@ -187,9 +170,8 @@ class RaftQuorum:
             state=lambda: (self._applied.image, self._applied.index),
             on_failure=self._fail,
         )
-        content = self._storage.content
-        if content is not None:
-            self._applied.load(Snapshot(self._storage.snapshot(), content))
+        if self._storage.newest is not None:
+            self._applied.load(self._storage.newest)
         self._soft = SoftState(Role.FOLLOWER, NO_NODE, 0, self._node.status().configuration)
         self._is_running = True
         self._peers.follow(self._soft.configuration)
@@ -353,10 +335,7 @@ class RaftQuorum:
                 self._reason = error
             return
         self._reason = error
-        if isinstance(error, StorageError):
-            failure = KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, f"metadata log: {error}")
-        else:
-            failure = KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, f"metadata log: {error!r}")
+        failure = failure_of(error)
         logger.error("%s: this node takes no part any more: %s", self._directory, error, exc_info=error)
         self._readies.has_ended = True
         self._refuse(failure)

@@ -143,9 +143,9 @@ class LogStorage:
         return self._snapshot.content[position : position + bytes_max]
 
     @property
-    def content(self) -> bytes | None:
-        """The newest snapshot's, None before there is one."""
-        return None if self._snapshot is None else self._snapshot.content
+    def newest(self) -> Snapshot | None:
+        """The newest snapshot with its content, None before there is one."""
+        return self._snapshot
 
     # --- writing -------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import asyncio
 
 from protocol.errors import ErrorCode, KafkaError
 from raft import Outcome, ReadState, Refusal, Refused, Settled
+from wal import StorageError
 
 _REFUSALS = {
     Refusal.NOT_LEADER: (ErrorCode.NOT_CONTROLLER, "this node does not lead the metadata log"),
@@ -65,6 +66,13 @@ def refusal(refused: Refused) -> KafkaError:
     """What the core refuses, in Kafka's words."""
     code, message = _REFUSALS[refused.reason]
     return KafkaError(code, message or str(refused))
+
+
+def failure_of(error: BaseException) -> KafkaError:
+    """What everyone is told after the log of this node failed."""
+    if isinstance(error, StorageError):
+        return KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, f"metadata log: {error}")
+    return KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, f"metadata log: {error!r}")
 
 
 def copy_of(failure: KafkaError) -> KafkaError:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from broker.metadata import MetadataPublisher, MetadataRecord
-from raft import NO_DIRECTORY, Configuration
+from raft import NO_DIRECTORY, Configuration, RaftConfig
 from wal import JournalLimits
 
 # How much log is replayed at a start, at most twice: about 30,000 records, a tenth of a second.
@@ -34,6 +34,15 @@ class QuorumSettings:
     snapshot_interval_bytes: int = SNAPSHOT_INTERVAL_BYTES
     proposals_max: int = PROPOSALS_MAX
     limits: JournalLimits = LIMITS
+
+    def raft_config(self, node_id: int) -> RaftConfig:
+        return RaftConfig(
+            node_id=node_id,
+            directory_id=self.directory_id,
+            election_ticks=max(2 * self.heartbeat_ticks, self.election_timeout_ms // self.tick_ms),
+            heartbeat_ticks=self.heartbeat_ticks,
+            proposals_pending_max=self.proposals_max,
+        )
 
 
 class Quorum(Protocol):

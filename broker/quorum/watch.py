@@ -46,6 +46,10 @@ class LeadershipWatch:
         self._waiting.append(future)
         return future
 
+    async def changed_within(self, timeout_s: float) -> None:
+        """As `changed`, or when the time is up."""
+        await asyncio.wait([self.changed()], timeout=timeout_s)
+
     def notify(self, quorum: Led) -> None:
         """Something about the leadership may have changed."""
         is_active, leader_id = quorum.is_leader, quorum.leader_id

@@ -16,6 +16,7 @@ READ_BY_CONFIG = {name for definition in BROKER_DEFINITIONS.values() for name, _
     "inter.broker.listener.name",
     "listener.security.protocol.map",
     "log.dirs",
+    "process.roles",
 }
 
 
