@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from broker.fetching.divergence import diverging_epoch
 from broker.fetching.sessions import FetchTarget
-from broker.partition import IsolationLevel, Partition
+from broker.partition import IsolationLevel, Partition, ReadableReplica
 from broker.request import Deferred
 from protocol.errors import ErrorCode, KafkaError
 from protocol.messages.fetch import AbortedTransaction, PartitionData
@@ -146,12 +146,12 @@ class FetchWait(Deferred):
         self._answer = answer
         self._min_bytes = min_bytes
         self._collected_bytes = available_bytes
-        self._baselines = {partition: partition.committed_bytes for partition in partitions}
+        self._baselines: dict[ReadableReplica, int] = {partition: partition.committed_bytes for partition in partitions}
         for partition in partitions:
             partition.follow_progress(self._on_progress)
         self._timer = loop.call_later(max_wait_ms / 1000, self._end)
 
-    def _on_progress(self, partition: Partition) -> None:
+    def _on_progress(self, partition: ReadableReplica) -> None:
         committed_bytes = partition.committed_bytes
         self._collected_bytes += committed_bytes - self._baselines[partition]
         self._baselines[partition] = committed_bytes

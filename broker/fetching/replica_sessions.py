@@ -46,7 +46,7 @@ class Follower:
 class ReplicaTarget:
     """One partition in a session; the partition tells it what happens there (`ReplicaReader`)."""
 
-    __slots__ = ("asked", "awaits_request", "error", "key", "partition", "session", "told_high_watermark")
+    __slots__ = ("asked", "awaits_request", "error", "key", "partition", "session", "told")
 
     def __init__(self, session: ReplicaSession, key: TargetKey, partition: Partition) -> None:
         self.session = session
@@ -54,13 +54,14 @@ class ReplicaTarget:
         self.partition = partition
         self.asked = FetchPartition()
         self.awaits_request = False
-        self.told_high_watermark = -1
+        # The high watermark and the log's start, as the follower last heard of them.
+        self.told = (-1, -1)
 
     def log_grew(self) -> None:
         if not self.awaits_request:
             self.session.has_records(self)
 
-    def high_watermark_moved(self) -> None:
+    def has_news(self) -> None:
         if not self.awaits_request:
             self.session.has_news(self)
 
@@ -73,7 +74,7 @@ class ReplicaTarget:
         self.asked = asked
         self.awaits_request = False
         if asked.high_watermark != UNKNOWN_HIGH_WATERMARK:
-            self.told_high_watermark = asked.high_watermark
+            self.told = (asked.high_watermark, asked.log_start_offset)
         partition = self.partition
         if self._may_be_read() and asked.fetch_offset <= partition.log.journalled_end_offset:
             partition.replica_fetched(
@@ -112,9 +113,9 @@ class ReplicaTarget:
             data.error_code = failure.code
         if data.records or data.error_code != ErrorCode.NONE or data.diverging_epoch.epoch != -1:
             self.awaits_request = True
-        elif data.high_watermark == self.told_high_watermark:
+        elif (data.high_watermark, data.log_start_offset) == self.told:
             return None
-        self.told_high_watermark = data.high_watermark
+        self.told = (data.high_watermark, data.log_start_offset)
         return data
 
 

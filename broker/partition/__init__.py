@@ -13,6 +13,7 @@ from broker.partition.host import (
 from broker.partition.isr import FollowerProgress
 from broker.partition.leader import LeaderRole, Proposal
 from broker.partition.partition import Partition
+from broker.partition.readable import ReadableReplica
 from broker.partition.table import PartitionTable
 
 __all__ = [
@@ -28,5 +29,6 @@ __all__ = [
     "PartitionRead",
     "PartitionTable",
     "Proposal",
+    "ReadableReplica",
     "ReplicaReader",
 ]

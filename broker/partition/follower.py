@@ -62,13 +62,11 @@ class FollowerRole:
                 self.partition.appended(len(records))
 
     def learn(self, *, high_watermark: int, log_start_offset: int) -> None:
-        """What the leader said of its own log beside the records."""
+        """What the leader said of its own log beside the records. Raises KafkaError."""
         log = self.log
         self.partition.move_high_watermark(min(high_watermark, log.log_end_offset))
         if log.log_start_offset < log_start_offset <= log.log_end_offset:
-            log.advance_log_start(log_start_offset)
-            payload = journal_entries.encode_log_start(log.topic_id, log.partition, log_start_offset)
-            self.partition.journal(journal_entries.LOG_START, payload)
+            self.partition.log_starts.advance(log_start_offset)
 
     def truncate(self, leader_epoch: int, leader_end_offset: int) -> None:
         """The leader's largest epoch up to our last one is `leader_epoch`, and it ended at `leader_end_offset`.

@@ -2,91 +2,42 @@
 
 A partition has a log and, while it takes part, one role: `LeaderRole` where this node leads it, `FollowerRole` where it
 follows another, none while there is no leader. Everything here runs on the loop's thread.
-
-The high watermark is the role's while this node leads, and what the leader told while it follows; a consumer sees
-nothing above it, here or there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 
-from broker.log import AppendOrigin, AppendResult, PartitionLog, ReadResult, journal_entries
+from broker.log import AppendOrigin, AppendResult, PartitionLog, journal_entries
 from broker.metadata import PartitionImage
-from broker.partition.committed_bytes import CommittedBytes
 from broker.partition.follower import FollowerRole
-from broker.partition.host import (
-    ALL_REPLICAS,
-    NO_LEADER_EPOCH,
-    IsolationLevel,
-    PartitionHost,
-    PartitionRead,
-    ReplicaReader,
-)
+from broker.partition.host import ALL_REPLICAS, PartitionHost
 from broker.partition.leader import LeaderRole, Proposal
+from broker.partition.log_starts import LogStarts
 from broker.partition.offset_waiters import NO_DEADLINE, Waiter
+from broker.partition.readable import ReadableReplica
 from protocol.errors import ErrorCode, KafkaError
 from wal import StorageError
 
 logger = logging.getLogger(__name__)
 
 
-class Partition:
+class Partition(ReadableReplica):
     def __init__(self, log: PartitionLog, host: PartitionHost, *, high_watermark: int | None = None) -> None:
-        self.log = log
-        self.topic = log.topic
-        self.topic_id = log.topic_id
-        self.index = log.partition
-        self._host = host
-        self._write_scheduled = False
-        # The one that it has, if any; two attributes, for the produce path asks for the one with every request.
-        self._leader_role: LeaderRole | None = None
-        self._follower_role: FollowerRole | None = None
-        self._followers_of_progress: set[Callable[[Partition], None]] = set()
-        self._replica_readers: list[ReplicaReader] = []
-        checkpointed = log.log_start_offset if high_watermark is None else high_watermark
-        self._high_watermark = min(max(checkpointed, log.log_start_offset), log.log_end_offset)
+        """`high_watermark` as it was checkpointed, where it was."""
+        super().__init__(log, host, log.log_start_offset if high_watermark is None else high_watermark)
         # What recovery found is durable; from there on the journal says so.
         self.durable_end_offset = log.log_end_offset
+        self.log_starts = LogStarts(self, host)
+        self._write_scheduled = False
         # Counts truncations: the journal's word on an entry from before one says nothing about the log as it is.
         self._history = 0
-        self._committed_bytes = CommittedBytes()
         self._failure: str = ""
         # Why the disk refused the last write; told in the log when it changes, not once a request.
         self._refusal = ""
-        self._log_starts_waiting: set[asyncio.Future[None]] = set()
-
-    def __repr__(self) -> str:
-        return f"{self.topic}-{self.index}"
 
     # --- roles -------------------------------------------------------------------------------------------------
-
-    @property
-    def is_leader(self) -> bool:
-        return self._leader_role is not None
-
-    @property
-    def leading(self) -> LeaderRole | None:
-        return self._leader_role
-
-    @property
-    def following(self) -> FollowerRole | None:
-        return self._follower_role
-
-    @property
-    def _role(self) -> LeaderRole | FollowerRole | None:
-        return self._leader_role or self._follower_role
-
-    @property
-    def has_role(self) -> bool:
-        return self._role is not None
-
-    @property
-    def leader_epoch(self) -> int:
-        role = self._role
-        return role.leader_epoch if role is not None else NO_LEADER_EPOCH
 
     def lead(self, assigned: PartitionImage) -> None:
         """Become the leader, or take over what the metadata newly says of one that leads already."""
@@ -122,31 +73,10 @@ class Partition:
         if leader is not None:
             self._high_watermark = leader.committed.progress
             leader.fail_waiters(error)
+            self.log_starts.fail(error)
         self._notify_progress()
         for reader in tuple(self._replica_readers):
             reader.role_ended()
-
-    def check_leader(self, current_leader_epoch: int = NO_LEADER_EPOCH) -> ErrorCode:
-        """KIP-320: whether a client that believes in `current_leader_epoch` may be served here. NONE if so."""
-        if self._leader_role is None:
-            return ErrorCode.NOT_LEADER_OR_FOLLOWER
-        return self.check_replica(current_leader_epoch)
-
-    def check_replica(self, current_leader_epoch: int = NO_LEADER_EPOCH) -> ErrorCode:
-        """The same for a read that a follower may serve, too (KIP-392)."""
-        role = self._role
-        if role is None:
-            return ErrorCode.NOT_LEADER_OR_FOLLOWER
-        if current_leader_epoch in (NO_LEADER_EPOCH, role.leader_epoch):
-            return ErrorCode.NONE
-        if current_leader_epoch < role.leader_epoch:
-            return ErrorCode.FENCED_LEADER_EPOCH
-        return ErrorCode.UNKNOWN_LEADER_EPOCH
-
-    def _leader(self) -> LeaderRole:
-        if self._leader_role is None:
-            raise KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER, f"this node does not lead {self}")
-        return self._leader_role
 
     # --- appending as the leader -------------------------------------------------------------------------------
 
@@ -237,6 +167,7 @@ class Partition:
         now_ms = self._host.clock.monotonic_ms()
         if role.fetched(node_id, fetch_offset, log_start_offset, broker_epoch=broker_epoch, now_ms=now_ms):
             self._high_watermark_moved()
+        self.log_starts.look()
         if role.proposal is None and node_id not in role.isr and role.propose(now_ms) is not None:
             self._host.isr_change_wanted(self)
 
@@ -257,6 +188,7 @@ class Partition:
         if role is None:
             return
         role.committed.expire(now_ms)
+        self.log_starts.look()
         if not role.followers:
             return
         role.look_at_joining(now_ms)
@@ -264,11 +196,15 @@ class Partition:
         if role.proposal is None and role.propose(now_ms) is not None:
             self._host.isr_change_wanted(self)
 
+    def tell_replicas(self) -> None:
+        """The log's start or the high watermark moved."""
+        for reader in self._replica_readers:
+            reader.has_news()
+
     def _high_watermark_moved(self) -> None:
         self._committed_bytes.committed(self.high_watermark)
         self._notify_progress()
-        for reader in self._replica_readers:
-            reader.high_watermark_moved()
+        self.tell_replicas()
 
     def when_durable(self, end_offset: int, waiter: Waiter) -> None:
         """acks=1: run `waiter` when everything below `end_offset` is durable on this node."""
@@ -314,9 +250,7 @@ class Partition:
     def fail(self, reason: str) -> None:
         """The journal failed: nothing more is acknowledged here in this run; reads go on."""
         self._failure = reason
-        for waiting in list(self._log_starts_waiting):
-            if not waiting.done():
-                waiting.set_exception(KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, reason))
+        self.log_starts.fail(ErrorCode.KAFKA_STORAGE_ERROR)
         if self._leader_role is not None:
             self._leader_role.fail_waiters(ErrorCode.KAFKA_STORAGE_ERROR)
 
@@ -338,116 +272,3 @@ class Partition:
         end_offset, history = self.log.log_end_offset, self._history
         self._host.durability.append(kind, [payload], lambda: self._became_durable(end_offset, history))
         self._host.durability.wake()
-
-    def journal(self, kind: int, payload: bytes) -> None:
-        """Put an entry into the journal that nobody waits for."""
-        self._host.durability.append(kind, [payload], _nobody_waits)
-        self._host.durability.wake()
-
-    def read_by_replica(self, reader: ReplicaReader) -> None:
-        """Tell `reader` of what a follower may fetch, until `unread_by_replica`."""
-        self._replica_readers.append(reader)
-
-    def unread_by_replica(self, reader: ReplicaReader) -> None:
-        if reader in self._replica_readers:
-            self._replica_readers.remove(reader)
-
-    def read_as_replica(self, offset: int, *, max_bytes: int, at_least_one_batch: bool) -> ReadResult:
-        """What a follower fetches: everything that the journal was given, committed or not. Raises KafkaError."""
-        self._leader()
-        return self.log.read(
-            offset,
-            max_bytes=max_bytes,
-            max_offset=self.log.journalled_end_offset,
-            at_least_one_batch=at_least_one_batch,
-        )
-
-    # --- reading -----------------------------------------------------------------------------------------------
-
-    @property
-    def high_watermark(self) -> int:
-        return self._leader_role.committed.progress if self._leader_role is not None else self._high_watermark
-
-    @property
-    def knows_what_is_committed(self) -> bool:
-        """KIP-207: a new leader's high watermark may be behind its predecessor's until its own epoch is committed."""
-        role = self._leader_role
-        return role is not None and role.committed.progress >= role.epoch_start_offset
-
-    @property
-    def last_stable_offset(self) -> int:
-        """KIP-98: the end of what a read_committed consumer may see."""
-        return self.log.last_stable_offset(self.high_watermark)
-
-    def end_offset(self, isolation: IsolationLevel) -> int:
-        """Where a consumer's view of the log ends, exclusive."""
-        if isolation is IsolationLevel.READ_COMMITTED:
-            return self.last_stable_offset
-        return self.high_watermark
-
-    def read(
-        self, offset: int, *, max_bytes: int, isolation: IsolationLevel, at_least_one_batch: bool
-    ) -> PartitionRead:
-        """Raises KafkaError: OFFSET_OUT_OF_RANGE below the log's start or above its end."""
-        end_offset = self.end_offset(isolation)
-        return PartitionRead(
-            self.log.read(offset, max_bytes=max_bytes, max_offset=end_offset, at_least_one_batch=at_least_one_batch),
-            self.high_watermark,
-            self.last_stable_offset,
-            self.log.log_start_offset,
-        )
-
-    @property
-    def committed_bytes(self) -> int:
-        """Grows with the high watermark; only differences of two readings mean something."""
-        return self._committed_bytes.count
-
-    def follow_progress(self, on_progress: Callable[[Partition], None]) -> None:
-        """Call `on_progress` whenever the high watermark moves or the role ends, until `unfollow_progress`."""
-        self._followers_of_progress.add(on_progress)
-
-    def unfollow_progress(self, on_progress: Callable[[Partition], None]) -> None:
-        self._followers_of_progress.discard(on_progress)
-
-    def _notify_progress(self) -> None:
-        if self._followers_of_progress:
-            for on_progress in tuple(self._followers_of_progress):
-                on_progress(self)
-
-    # --- changing ----------------------------------------------------------------------------------------------
-
-    async def delete_records_before(self, offset: int) -> int:
-        """Move the log's start to `offset` (-1: the high watermark), durably; returns the new start."""
-        self._leader()
-        high_watermark = self.high_watermark
-        target = high_watermark if offset == -1 else offset
-        if target < 0 or target > high_watermark:
-            raise KafkaError(
-                ErrorCode.OFFSET_OUT_OF_RANGE,
-                f"{self} has committed records up to {high_watermark}; cannot delete those before {offset}",
-            )
-        if target > self.log.log_start_offset:
-            self.log.advance_log_start(target)
-            await self._journal_log_start(target)
-        return self.log.log_start_offset
-
-    async def _journal_log_start(self, offset: int) -> None:
-        payload = journal_entries.encode_log_start(self.log.topic_id, self.log.partition, offset)
-        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        try:
-            self._host.durability.append(journal_entries.LOG_START, [payload], lambda: _complete(durable))
-        except StorageError as error:
-            raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, str(error)) from error
-        self._log_starts_waiting.add(durable)
-        durable.add_done_callback(self._log_starts_waiting.discard)
-        self._host.durability.wake()
-        await durable
-
-
-def _complete(durable: asyncio.Future[None]) -> None:
-    if not durable.done():
-        durable.set_result(None)
-
-
-def _nobody_waits() -> None:
-    """What the entry says takes effect at once; a crash before it is durable only brings back what is asked again."""

@@ -223,7 +223,10 @@ class Fetcher:
                 return
             if data.records:
                 self._append(followed, data.records)
+            start_offset = role.log.log_start_offset
             role.learn(high_watermark=data.high_watermark, log_start_offset=data.log_start_offset)
+            if role.log.log_start_offset != start_offset and followed not in self._storing:
+                self._to_name[followed] = None  # the leader waits for it (DeleteRecords)
         except (KafkaError, StorageError) as error:
             self._back_off(followed, str(error))
             return
