@@ -1,4 +1,4 @@
-"""A leader that dies, stops or restarts under acks=all costs clients a retry: nothing acknowledged is lost or doubled."""
+"""A leader that dies, stops or restarts under acks=all costs clients a retry: nothing is lost or doubled."""
 
 from __future__ import annotations
 

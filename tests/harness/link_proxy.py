@@ -1,7 +1,7 @@
 """Links between the nodes of a cluster that a test may cut: whatever is sent then waits, unanswered and unrefused.
 
-Every listener that nodes use among themselves stands behind a port of this proxy. Who opened a connection is told by the
-client id of its first request.
+Every listener that nodes use among themselves stands behind a port of this proxy. Who opened a connection is told by
+the client id of its first request.
 """
 
 from __future__ import annotations
