@@ -43,7 +43,11 @@ def _show_version(wanted: bool) -> None:
     if wanted:
         from importlib import metadata  # a tenth of a broker's start, for one line
 
-        print(f"millstream {metadata.version('millstream')}")
+        try:
+            version = metadata.version("millstream")
+        except metadata.PackageNotFoundError:
+            version = "(not installed)"
+        print(f"millstream {version}")
         raise typer.Exit
 
 
@@ -65,6 +69,7 @@ app.command("consume")(consume_topic)
 app.command()(offsets)
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(log_dump.app, name="log")
+app.command()(bench)
 app.command()(bench)
 
 
