@@ -6,8 +6,6 @@ interrupted.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -87,10 +85,6 @@ def run(arguments: Sequence[str]) -> int:
         return _failed(f"{error.message} ({error.code.name})" if error.message else error.code.name, FAILED)
     except ProtocolError as error:
         return _failed(f"an answer could not be read: {error}", FAILED)
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; Python would complain once more when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
     except OSError as error:
         # A port in use, a directory that may not be written: the machine's refusals carry their own sentence.
         return _failed(error.strerror or str(error), FAILED)
