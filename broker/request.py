@@ -46,7 +46,7 @@ class Deferred:
             self._deliver(response)
 
     def abandon(self) -> None:
-        """The client is gone: a Deferred that holds timers or registrations lets go of them."""
+        """The client is gone: a Deferred that only waits lets go of what it holds and resolves with None."""
 
     def deliver_to(self, deliver: Callable[[object], None]) -> None:
         if self.resolved:

@@ -149,11 +149,16 @@ class FetchWait(Deferred):
 
     def _end(self) -> None:
         if not self.resolved:
-            self.abandon()
+            self._wait_no_more()
             self.resolve(self._answer())
 
     def abandon(self) -> None:
-        """Wait no more: the answer is due, or its client is gone."""
+        """The client is gone. Nothing is read for it, but its place in the connection's order becomes free."""
+        if not self.resolved:
+            self._wait_no_more()
+            self.resolve(None)
+
+    def _wait_no_more(self) -> None:
         self._timer.cancel()
         for partition in self._baselines:
             partition.unfollow_progress(self._on_progress)

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from broker.clock import SystemClock
+from broker.fetching import FetchWait
 from broker.network import Api, Dispatcher, Listener, ListenerLimits
 from broker.request import CloseConnection, Deferred, RequestContext
 from protocol import decode, encode
 from protocol.api_keys import ApiKey
 from protocol.errors import ErrorCode
 from protocol.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
+from protocol.messages.fetch import FetchRequest, FetchResponse
 from protocol.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 from protocol.messages.produce import ProduceRequest, ProduceResponse
 
@@ -31,6 +33,7 @@ class Served:
         self.produce: list[Deferred] = []
         self.heartbeat: list[asyncio.Future[HeartbeatResponse]] = []
         self.listener: Listener | None = None
+        self.dispatcher: Dispatcher | None = None
 
     def handle_produce(self, services: object, context: RequestContext, request: ProduceRequest) -> Deferred:
         self.asked.append(f"produce {context.correlation_id}")
@@ -48,6 +51,11 @@ class Served:
         self.heartbeat.append(asyncio.get_running_loop().create_future())
         return await self.heartbeat[-1]
 
+    def handle_fetch(self, services: object, context: RequestContext, request: Any) -> FetchWait:
+        self.asked.append(f"fetch {context.correlation_id}")
+        loop = asyncio.get_running_loop()
+        return FetchWait([], available_bytes=0, min_bytes=1, max_wait_ms=600_000, answer=FetchResponse, loop=loop)
+
     def handle_api_versions(self, services: object, context: RequestContext, request: Any) -> ApiVersionsResponse:
         self.asked.append(f"api_versions {context.correlation_id}")
         return ApiVersionsResponse()
@@ -55,6 +63,7 @@ class Served:
     def apis(self) -> dict[int, Api]:
         return {
             0: Api(ApiKey.PRODUCE, 3, 8, ProduceRequest, ProduceResponse, self.handle_produce),
+            1: Api(ApiKey.FETCH, 4, 4, FetchRequest, FetchResponse, self.handle_fetch),
             12: Api(ApiKey.HEARTBEAT, 0, 4, HeartbeatRequest, HeartbeatResponse, self.handle_heartbeat),
             18: Api(ApiKey.API_VERSIONS, 0, 3, ApiVersionsRequest, ApiVersionsResponse, self.handle_api_versions),
         }
@@ -96,7 +105,7 @@ def serve(scenario: Scenario) -> None:
         listener = Listener("PLAINTEXT", "127.0.0.1", 0, dispatcher=dispatcher, limits=LIMITS, loop=loop)
         await listener.bind()
         await listener.start()
-        served.listener = listener
+        served.listener, served.dispatcher = listener, dispatcher
         clients: list[Client] = []
 
         async def connect() -> Client:
@@ -289,5 +298,23 @@ def test_a_listener_that_stops_answers_what_it_read_and_reads_no_more() -> None:
         assert (await busy.receive())[0] == 1
         await stopping
         assert served.asked.count("heartbeat 2") == 0
+
+    serve(scenario)
+
+
+def test_a_client_that_leaves_while_its_fetch_waits_leaves_nothing_behind() -> None:
+    """Bytes taken for a request and never given back add up until the node reads from nobody any more."""
+
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        client = await connect()
+        client.send(1, 4, 1, encode(FetchRequest(), 4))
+        client.send_produce(2)
+        await until(lambda: len(served.produce) == 1)
+        assert served.dispatcher is not None
+        request_bytes = served.dispatcher.request_bytes
+        assert request_bytes.held_bytes > 0
+        client.writer.close()
+        served.produce[0].resolve(ProduceResponse())
+        await until(lambda: request_bytes.held_bytes == 0)
 
     serve(scenario)
