@@ -13,17 +13,18 @@ import pytest
 import raft_mutants
 from raft_scenario import Scenario
 
+# Where to begin: the first seed that caught it when this was written. Others follow if it does not any more.
 BY_SIMULATOR = {
-    "vote_wiped_on_stepping_down": 0,
-    "matching_suffix_truncated": 0,
-    "vote_without_comparing_logs": 0,
+    "vote_wiped_on_stepping_down": 37,
+    "matching_suffix_truncated": 1,
+    "vote_without_comparing_logs": 10,
     "leader_counts_itself_before_persisting": 0,
     "everything_sent_before_persisting": 0,
-    "candidate_leads_before_its_own_vote_is_durable": 0,
-    "heartbeat_commits_what_the_follower_may_not_have": 0,
-    "proposals_forgotten_on_stepping_down": 0,
-    "read_before_the_own_term_commits": 0,
-    "read_without_asking_a_majority": 0,
+    "candidate_leads_before_its_own_vote_is_durable": 34,
+    "heartbeat_commits_what_the_follower_may_not_have": 5,
+    "proposals_forgotten_on_stepping_down": 3,
+    "read_before_the_own_term_commits": 66,
+    "read_without_asking_a_majority": 109,
     "commit_kept_ahead_of_its_entries": 11087,
 }
 SEEDS_TRIED = 400
