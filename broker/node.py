@@ -71,7 +71,7 @@ class Node:
         await self._quorum.start(self._publisher)
         self._refuse_lost_metadata(config)
         await self._controller.begin_cluster(self.cluster_id)
-        self._partitions.delete_strays(self._publisher.image)
+        self._partitions.set_aside_strays(self._publisher.image)
         self._committer.start()
         self.endpoints = config.advertised_endpoints({bound.name: bound.port for bound in self._listeners})
         await self._controller.register_broker(

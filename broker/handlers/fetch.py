@@ -76,12 +76,12 @@ class _Finder:
         if isinstance(target.topic, str):
             partition = partitions.find(target.topic, index)
             if partition is None:
-                raise KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+                raise KafkaError(partitions.absence(target.topic, index))
             return partition
         partition = partitions.find_by_id(target.topic, index)
         if partition is None:
             known = target.topic in self._services.metadata.image.topics_by_id
-            raise KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION if known else ErrorCode.UNKNOWN_TOPIC_ID)
+            raise KafkaError(partitions.absence(target.topic, index) if known else ErrorCode.UNKNOWN_TOPIC_ID)
         return partition
 
 

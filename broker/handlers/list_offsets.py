@@ -69,7 +69,7 @@ def _answer(
 ) -> None:
     partition = services.partitions.find(topic, asked.partition_index)
     if partition is None:
-        raise KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+        raise KafkaError(services.partitions.absence(topic, asked.partition_index))
     error = partition.check_leader(asked.current_leader_epoch)
     if error is not ErrorCode.NONE:
         raise KafkaError(error)

@@ -175,19 +175,20 @@ def _find(services: Services, version: int, topic: TopicProduceData, index: int)
     if version < TOPIC_ID_MIN_VERSION:
         partition = services.partitions.find(topic.name, index)
         if partition is None:
-            raise KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"no partition {topic.name}-{index} here")
+            code = services.partitions.absence(topic.name, index)
+            raise KafkaError(code, f"no partition {topic.name}-{index} here")
         return partition
     partition = services.partitions.find_by_id(topic.topic_id, index)
     if partition is None:
         known = topic.topic_id in services.metadata.image.topics_by_id
-        code = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION if known else ErrorCode.UNKNOWN_TOPIC_ID
+        code = services.partitions.absence(topic.topic_id, index) if known else ErrorCode.UNKNOWN_TOPIC_ID
         raise KafkaError(code, "no such topic id, or no such partition of it, here")
     return partition
 
 
 def check_records(version: int, records: bytes | memoryview) -> None:
     """What the request's version, not the log, refuses. Raises KafkaError."""
-    if is_legacy(records):
+    if len(records) > _ATTRIBUTES_LOW and is_legacy(records):
         if version >= 3:
             raise KafkaError(ErrorCode.INVALID_RECORD, f"Produce v{version} carries record batches, not message sets")
         return

@@ -24,11 +24,12 @@ from broker.log.log_config import LogConfig
 from broker.log.partition_directory import (
     DELETE_SUFFIX,
     METADATA_FILE,
+    STRAY_SUFFIX,
     decode_metadata,
-    deleted_name,
     directory_name,
     encode_metadata,
     parse_directory_name,
+    renamed,
 )
 from broker.log.partition_log import PartitionLog
 from broker.log.recovery import LogIdentity, create_log, open_log
@@ -235,23 +236,28 @@ class LogManager:
 
     def delete(self, log: PartitionLog, now_ms: int = 0) -> None:
         """Take the log away: its directory is renamed now and removed `file.delete.delay.ms` after `now_ms`."""
-        self._drop(log)
-        log.failure = f"{log} was deleted"
-        self.files.forget((log.topic, log.partition))
-        target = self._path(deleted_name(log.topic, log.partition, log.topic_id))
-        self.disk.remove_directory(target)
-        self.disk.rename(log.directory, target)
-        self._root_dirty = True
+        target = self._rename_away(log, DELETE_SUFFIX)
         self._discards.add(target, due_ms=now_ms + log.config.file_delete_delay_ms if now_ms else 0)
 
-    def delete_strays(self, known_topic_ids: Iterable[bytes]) -> list[str]:
-        """Delete logs of topics that no longer exist (the node stopped in the middle of their deletion)."""
+    def set_aside_strays(self, known_topic_ids: Iterable[bytes]) -> list[str]:
+        """Take away the logs of topics that nobody knows, but keep their files: most likely the node stopped in the
+        middle of a deletion, but a metadata log that lost its end looks the same, and then they are all there is."""
         known = set(known_topic_ids)
         strays = [log for log in self.logs.values() if log.topic_id not in known]
         for log in strays:
-            logger.info("deleting %s: its topic does not exist any more", log)
-            self.delete(log)
+            target = self._rename_away(log, STRAY_SUFFIX)
+            logger.warning("no topic has the partition %s; its files are kept in %s, remove them", log, target)
         return [str(log) for log in strays]
+
+    def _rename_away(self, log: PartitionLog, suffix: str) -> str:
+        self._drop(log)
+        log.failure = f"{log} was deleted"
+        self.files.forget((log.topic, log.partition))
+        target = self._path(renamed(log.topic, log.partition, log.topic_id, suffix))
+        self.disk.remove_directory(target)
+        self.disk.rename(log.directory, target)
+        self._root_dirty = True
+        return target
 
     def take_deleted(self, now_ms: int) -> list[str]:
         """Paths whose delay is over, for `remove_paths` on a worker thread."""

@@ -105,7 +105,7 @@ class LogScenario:
         # The node's metadata forgets a topic before its logs are deleted, so it also knows what a crash brought back.
         back = [log for log in self.logs.logs.values() if self.removed.get(log.topic_id, durable + 1) <= durable]
         assert not back, f"{back} were deleted, durably, and are back"
-        self.logs.delete_strays([model.topic_id for model in self.models if model.topic_id not in self.removed])
+        self.logs.set_aside_strays([model.topic_id for model in self.models if model.topic_id not in self.removed])
         for model in list(self.models):
             log = self.logs.find(model.topic_id, 0)
             if model.topic_id in self.removed:
