@@ -5,6 +5,9 @@ Doors: `PartitionLog` (one log), `LogManager` (all of a node), `journal_entries`
 
 from broker.log import journal_entries
 from broker.log.checkpointing import Checkpoint
+from broker.log.cleaner import LogCleaner
+from broker.log.compaction import Cleanable, Compaction
+from broker.log.dump import DumpOptions, DumpRow, dump_file
 from broker.log.leader_epochs import LeaderEpochs
 from broker.log.log_config import LogConfig
 from broker.log.log_manager import LogManager, remove_paths
@@ -25,13 +28,19 @@ __all__ = [
     "AppendOrigin",
     "AppendResult",
     "Checkpoint",
+    "Cleanable",
+    "Compaction",
+    "DumpOptions",
+    "DumpRow",
     "InvalidRecords",
     "LeaderEpochs",
+    "LogCleaner",
     "LogConfig",
     "LogManager",
     "PartitionLog",
     "ReadResult",
     "TimestampOffset",
+    "dump_file",
     "journal_entries",
     "remove_paths",
 ]

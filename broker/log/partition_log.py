@@ -358,17 +358,17 @@ class PartitionLog:
         if self._room_bytes < 0:
             pending = sum([size for _, size, _ in self._pending_batches])
             self._room_bytes = max(0, self.config.segment_bytes - active.size_bytes - pending)
-        if self._roll_timestamp == LONG_MAX and self.config.segment_ms < LONG_MAX:
+        if self._roll_timestamp == LONG_MAX and self.config.roll_ms < LONG_MAX:
             first = max_timestamp
             if active.size_bytes:
                 first = next(active.scan())[1].max_timestamp
             elif self._pending_batches:
                 first = self._pending_batches[0][2]
-            self._roll_timestamp = first + self.config.segment_ms - self._jitter_ms()
+            self._roll_timestamp = first + self.config.roll_ms - self._jitter_ms()
 
     def _jitter_ms(self) -> int:
         """Spreads the rolls of partitions that began together; the same for a segment at every start."""
-        most = min(self.config.segment_jitter_ms, self.config.segment_ms)
+        most = min(self.config.segment_jitter_ms, self.config.roll_ms)
         return crc32(f"{self}:{self.active.base_offset}".encode()) % most if most > 0 else 0
 
     def roll(self, now_ms: int = 0) -> Segment:

@@ -12,8 +12,8 @@ altogether. So for each batch of an APPEND:
 
 What is still held back at the end lost records that were acknowledged: the partition goes offline, aloud. The one
 exception is a truncation that a crash kept from the journal: it lowered the recovery point on disk before it cut, and
-nothing else ever puts that point below what the journal goes on from. Then the cut stands, and `correction` is the
-TRUNCATE that the journal must get before anything else.
+nothing else ever puts that point below what the journal goes on from. Then the cut stands, what the journal has of the
+former history is passed over, and `correction` is the TRUNCATE that it must get before anything else.
 """
 
 from __future__ import annotations
@@ -64,18 +64,22 @@ class LogReplay:
             self.cut_at = None
 
     def _append(self, entry: LogEntry) -> None:
-        if self.hole:
-            return
         log, records = self.log, entry.records
         expected = entry.offset
         for position, header in iterate_batches(records):
             if expected < 0:
                 expected = header.base_offset
+            if not self._goes_on_from(expected):
+                break
+            if header.base_offset < self.verified.start_offset < header.next_offset:
+                # What is synced ends between two batches, so this one is of a history that was cut before.
+                self.cut_at = log.log_end_offset
+                break
             if not self._has(header):
                 if log.log_end_offset > header.base_offset:
                     self._cut(header.base_offset)
                 if log.log_end_offset != expected:
-                    self._miss(expected)
+                    self.hole = f"offsets {log.log_end_offset} to {expected} are missing"
                     break
                 # A copy: the journal's buffer is not ours to keep until the write.
                 log.append_stored(memoryview(bytes(records[position : position + header.size_bytes])), header)
@@ -84,13 +88,11 @@ class LogReplay:
             self.covered_end = max(self.covered_end, expected)
         log.write_out()
 
-    def _miss(self, offset: int) -> None:
-        """Nothing is there between the log's end and `offset`, where the journal goes on."""
-        end_offset = self.log.log_end_offset
-        if self.recovery_point is not None and self.recovery_point <= end_offset:
-            self.cut_at = end_offset
-        else:
-            self.hole = f"offsets {end_offset} to {offset} are missing"
+    def _goes_on_from(self, offset: int) -> bool:
+        """Whether the journal's records from `offset` on belong to the log's present history."""
+        if self.recovery_point is not None and offset > self.covered_end and self.cut_at is None:
+            self.cut_at = self.log.log_end_offset
+        return self.cut_at is None and not self.hole
 
     def _has(self, header: BatchHeader) -> bool:
         return header.next_offset <= self.log.log_end_offset and self.verified.holds(header)
@@ -110,11 +112,11 @@ class LogReplay:
             self._cut(offset)
 
     def _move_start(self, offset: int) -> None:
-        if offset <= self.log.log_end_offset:
+        end_offset = self.log.log_end_offset
+        if offset <= end_offset:
             truncation.advance_log_start(self.log, offset)
-            return
-        if not self.hole:
-            self._miss(offset)
-        if self.cut_at is not None:
+        elif self._goes_on_from(offset):
+            self.hole = f"the log starts at {offset} but ends at {end_offset}"
+        elif self.cut_at is not None:
             # Cut below its start: all that is left of it was deleted before.
-            truncation.advance_log_start(self.log, self.log.log_end_offset)
+            truncation.advance_log_start(self.log, end_offset)
