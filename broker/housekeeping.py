@@ -1,4 +1,4 @@
-"""What keeps the disk in order while nobody waits: checkpoints, retention, removal of what was deleted.
+"""What keeps the disk in order while nobody waits: checkpoints, retention, compaction, removal of what was deleted.
 
 A checkpoint bounds how long a restart after kill -9 takes: it runs when its interval is over, or as soon as the journal
 has grown by `JOURNAL_BYTES_PER_CHECKPOINT`. Syncs and removals run on worker threads, everything else on the loop.
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from broker.background import BackgroundTasks
 from broker.clock import Clock
 from broker.config import BrokerConfig
-from broker.log import LogManager, PartitionLog, remove_paths
+from broker.log import Cleanable, LogCleaner, LogManager, PartitionLog, remove_paths
 from broker.partition import PartitionTable
 from wal import Filesystem, Journal, StorageError
 
@@ -44,6 +44,7 @@ class Housekeeping:
         self._logs = logs
         self._journal = journal
         self._filesystem = filesystem
+        self._cleaner = LogCleaner(logs, memory_bytes=config().log_cleaner_dedupe_buffer_size)
         self._checkpoint_due_ms = 0
         self._journal_bytes_kept = 0
         self._checkpoint_failure = ""
@@ -53,6 +54,8 @@ class Housekeeping:
         self._schedule_checkpoint()
         background.every(CHECKPOINT_LOOK_S, "checkpoint", self._checkpoint_if_due)
         background.every(config.log_retention_check_interval_ms / 1000, "retention", self._apply_retention)
+        if config.log_cleaner_enable:
+            background.every(config.log_cleaner_backoff_ms / 1000, "compaction", self._compact)
         background.every(min(10.0, config.log_segment_delete_delay_ms / 1000 + 1), "removal", self._remove_deleted)
 
     # --- checkpoints -------------------------------------------------------------------------------------------
@@ -101,6 +104,34 @@ class Housekeeping:
             return
         if deleted:
             logger.info("retention of %s deleted %d segments; it starts at %d", log, deleted, log.log_start_offset)
+
+    # --- compaction --------------------------------------------------------------------------------------------
+
+    async def _compact(self) -> None:
+        """Compact the dirtiest log that is due, then the next, until none is."""
+        while (work := self._cleaner.choose(self._clock.now_ms(), self._high_watermark_of)) is not None:
+            if not await self._compact_one(work):
+                return
+
+    async def _compact_one(self, work: Cleanable) -> bool:
+        try:
+            compaction = self._cleaner.begin(work, self._clock.now_ms())
+            await asyncio.to_thread(compaction.run)
+        except StorageError as error:
+            self._cleaner.failed(work.log, error)
+            return True
+        if not self._cleaner.finish(compaction):
+            # The log changed meanwhile: it gets its next chance after the back-off, not at once and for ever.
+            return False
+        result = compaction.result
+        logger.info("compaction of %s: %d bytes became %d", work.log, result.bytes_before, result.bytes_after)
+        return True
+
+    def _high_watermark_of(self, log: PartitionLog) -> int:
+        partition = self._partitions.find_by_id(log.topic_id, log.partition)
+        return partition.high_watermark if partition is not None else 0
+
+    # --- removal -----------------------------------------------------------------------------------------------
 
     async def _remove_deleted(self) -> None:
         due = self._logs.take_deleted(self._clock.now_ms())
