@@ -160,7 +160,7 @@ class Checkpoint:
         try:
             for work in self._work:
                 work.run(disk)
-            if self._sync_root:
+            if self._sync_root or any(work.sync_parent for work in self._work):
                 disk.sync_directory(self._files.directory)
             self._publish(disk)
         except StorageError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from broker.log.disk import Disk, parent_of
+from broker.log.disk import Disk
 from broker.log.segment import Segment
 
 if TYPE_CHECKING:
@@ -133,15 +133,14 @@ class CheckpointWork:
     discarded: list[str]  # files that retention gave up; they go once the log's new start is durable
 
     def run(self, disk: Disk) -> None:
-        """The syncs. `disk` is this thread's own; a file that is gone was dropped, nobody needs it."""
+        """The syncs, but for the parent's, which the caller does once for all. `disk` is this thread's own; a file that
+        is gone was dropped, nobody needs it."""
         for path in self.files:
             disk.sync(path)
         if self.epochs is not None and disk.exists(self.directory):
             disk.write_atomically(self.log.leader_epochs_path, self.epochs)
         elif self.sync_directory:
             disk.sync_directory(self.directory)
-        if self.sync_parent:
-            disk.sync_directory(parent_of(self.directory))
 
     def finish(self) -> None:
         """Everything below `end_offset` is durable, except what was cut meanwhile."""
