@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from codec_oracles import kafka_java
@@ -33,6 +34,14 @@ MAIN_CLASSES = {
     "kafka-dump-log": "org.apache.kafka.tools.DumpLogSegments",
 }
 
+# Small heap, no optimising compiler: these processes live for seconds.
+JAVA_OPTIONS = [
+    "-Xmx512m",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+    f"-Dlog4j2.configurationFile={SOURCES / 'java' / 'log4j2.properties'}",
+]
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -52,16 +61,13 @@ class Finished:
         return [dict(zip(heading, row, strict=False)) for row in rows]
 
 
-def java_command(source: str) -> list[str]:
-    """Runs tests/toolchains/`source` with Kafka's jars. Small heap, no optimising compiler: it lives for seconds."""
+def kafka_libraries() -> Path:
+    """The directory of Kafka's jars, fetched once for all checkouts."""
     need("java", "mvn")
     try:
-        libraries = kafka_java.jars(kafka_java.KAFKA_4_3)
+        return kafka_java.jars(kafka_java.KAFKA_4_3)
     except subprocess.CalledProcessError as error:
         pytest.skip(f"Maven does not find Kafka's jars: {error}")
-    options = ["-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
-    logging = f"-Dlog4j2.configurationFile={SOURCES / 'java' / 'log4j2.properties'}"
-    return ["java", *options, logging, "-cp", f"{libraries}/*", str(SOURCES / "java" / source)]
 
 
 class KafkaTools:
@@ -81,4 +87,5 @@ class KafkaTools:
 
 
 def start_kafka_tools() -> KafkaTools:
-    return KafkaTools(ClientProcess(java_command("KafkaTools.java")))
+    source = SOURCES / "java" / "KafkaTools.java"
+    return KafkaTools(ClientProcess(["java", *JAVA_OPTIONS, "-cp", f"{kafka_libraries()}/*", str(source)]))
