@@ -20,6 +20,7 @@ from broker.config import BrokerConfig, effective_topic_configs, validate_topic_
 from broker.config import Listener as ListenerSetting
 from broker.controller import Controller
 from broker.data_directory import DirectoryLock
+from broker.descriptors import share_descriptors
 from broker.durability import Committer, Durability, IntervalCommitter, PageCache
 from broker.fetching import FetchSessions
 from broker.groups import GroupCoordinator
@@ -61,6 +62,7 @@ class Node:
     async def start(self) -> None:
         """Raises DirectoryInUse, WrongDirectory, StorageError or OSError: each with what to do about it."""
         config = self._static_config
+        self._descriptors = share_descriptors()
         self._lock = DirectoryLock(config.data_directory)
         properties = load_or_create_meta_properties(self._filesystem, config.data_directory, node_id=config.node_id)
         self.cluster_id = properties.cluster_id
@@ -91,7 +93,7 @@ class Node:
 
     def _open_storage(self, config: BrokerConfig) -> None:
         data = config.data_directory
-        self._logs = LogManager(self._filesystem, data)
+        self._logs = LogManager(self._filesystem, data, open_files_max=self._descriptors.files_max)
         self._logs.load_all(now_ms=self._clock.now_ms())
         self._journal = Journal.open(self._filesystem, f"{data}/journal", JournalLimits.named(config.journal_profile))
         self._logs.replay(self._journal.replay(), now_ms=self._clock.now_ms())
@@ -163,7 +165,7 @@ class Node:
             dispatcher=self._dispatcher,
             limits=ListenerLimits(
                 frame_bytes_max=config.socket_request_max_bytes,
-                connections_max=config.max_connections,
+                connections_max=min(config.max_connections, self._descriptors.connections_max),
                 connections_per_ip_max=config.max_connections_per_ip,
                 connection_idle_ms_max=config.connections_max_idle_ms,
             ),

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+
 from broker.clock import SystemClock
 from broker.fetching import FetchWait
 from broker.network import Api, Dispatcher, Listener, ListenerLimits
@@ -32,6 +33,7 @@ class Served:
         self.asked: list[str] = []
         self.produce: list[Deferred] = []
         self.heartbeat: list[asyncio.Future[HeartbeatResponse]] = []
+        self.held_bytes: Callable[[], int] = lambda: 0
         self.listener: Listener | None = None
         self.dispatcher: Dispatcher | None = None
 
@@ -102,6 +104,7 @@ def serve(scenario: Scenario) -> None:
         loop = asyncio.get_running_loop()
         served = Served()
         dispatcher = Dispatcher(served.apis(), None, clock=SystemClock(), loop=loop)
+        served.held_bytes = lambda: dispatcher.request_bytes.held_bytes
         listener = Listener("PLAINTEXT", "127.0.0.1", 0, dispatcher=dispatcher, limits=LIMITS, loop=loop)
         await listener.bind()
         await listener.start()
@@ -316,5 +319,70 @@ def test_a_client_that_leaves_while_its_fetch_waits_leaves_nothing_behind() -> N
         client.writer.close()
         served.produce[0].resolve(ProduceResponse())
         await until(lambda: request_bytes.held_bytes == 0)
+
+    serve(scenario)
+
+
+def test_bytes_behind_a_request_are_ignored() -> None:
+    """As in Kafka. librdkafka 2.16 asks for all topics by Metadata v9 and newer with three bytes too many, and got its
+    connection closed for it, again and again."""
+
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        client = await connect()
+        client.send(12, 0, 1, encode(HeartbeatRequest(group_id="g"), 0) + b"\0\0\0")
+        await until(lambda: len(served.heartbeat) == 1)
+        served.heartbeat[0].set_result(HeartbeatResponse())
+        assert (await client.receive())[0] == 1
+
+    serve(scenario)
+
+
+def test_tagged_fields_of_a_request_header_are_passed_over() -> None:
+    """Header v2 (KIP-482): a newer client may send tags that we do not know."""
+
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        client = await connect()
+        tags = b"\x02" + b"\x05\x03abc" + b"\x63\x00"
+        body = encode(HeartbeatRequest(group_id="g"), 4)
+        header = struct.pack(">hhih", 12, 4, 8, 2) + b"me" + tags
+        client.writer.write(struct.pack(">i", len(header) + len(body)) + header + body)
+        await until(lambda: len(served.heartbeat) == 1)
+        served.heartbeat[0].set_result(HeartbeatResponse())
+        correlation_id, answer = await client.receive()
+        assert (correlation_id, answer[0]) == (8, 0)
+
+    serve(scenario)
+
+
+@pytest.mark.parametrize("key", [-1, 5000])
+def test_a_key_that_no_api_has_closes_the_connection(key: int) -> None:
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        client = await connect()
+        client.send(key, 0, 1, b"")
+        assert await client.is_closed()
+
+    serve(scenario)
+
+
+def test_requests_of_a_client_that_is_gone_hold_no_bytes() -> None:
+    """A fetch that waits is abandoned and never answered: its bytes were never given back, and after enough of them
+    the node took itself for full."""
+
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        client = await connect()
+        client.send_produce(1)
+        client.send_produce(2)
+        await until(lambda: len(served.produce) == 2)
+        assert served.held_bytes() > 0
+
+        client.writer.close()
+        await until(lambda: served.held_bytes() == 0)
+
+        # One that is answered late, into the void, gives nothing back twice.
+        served.produce[0].resolve(ProduceResponse())
+        other = await connect()
+        other.send(18, 0, 9, b"")
+        assert (await other.receive())[0] == 9
+        assert served.held_bytes() == 0
 
     serve(scenario)
