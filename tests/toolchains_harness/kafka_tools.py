@@ -31,6 +31,7 @@ MAIN_CLASSES = {
     "kafka-broker-api-versions": "org.apache.kafka.tools.BrokerApiVersionsCommand",
     "kafka-metadata-quorum": "org.apache.kafka.tools.MetadataQuorumCommand",
     "kafka-transactions": "org.apache.kafka.tools.TransactionsCommand",
+    "client-compatibility": "org.apache.kafka.tools.ClientCompatibilityTest",
     "kafka-dump-log": "org.apache.kafka.tools.DumpLogSegments",
 }
 
