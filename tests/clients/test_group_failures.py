@@ -194,7 +194,7 @@ def test_kafka_python_goes_on_after_the_coordinator_restarts(start_broker: Start
 
     def read(count: int) -> None:
         while len(seen) < count:
-            for batch in reader.poll(timeout_ms=200).values():
+            for batch in reader.poll(timeout_ms=3000).values():
                 seen.update(int(record.value) for record in batch)
 
     for n in range(100):

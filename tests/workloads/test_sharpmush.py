@@ -106,7 +106,8 @@ def test_a_consumer_that_may_create_the_topic_does(broker: BrokerProcess, topic:
 
     while not reader.assignment():
         assert time.monotonic() < deadline
-        reader.poll(timeout_ms=100)
+        # Longer than a rebalance: kafka-python 3.0.12 loses an assignment that arrives between two polls.
+        reader.poll(timeout_ms=2000)
 
     assert reader.assignment() == {TopicPartition(topic, 0)}
     reader.close()
