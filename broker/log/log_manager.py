@@ -34,7 +34,7 @@ from broker.log.partition_directory import (
 from broker.log.partition_log import PartitionLog
 from broker.log.recovery import LogIdentity, create_log, open_log
 from broker.log.replay import LogReplay
-from broker.log.truncation import begin_checkpoint
+from broker.log.truncation import begin_checkpoints
 from wal import CorruptionError, Entry, Filesystem, StorageError
 
 logger = logging.getLogger(__name__)
@@ -282,7 +282,11 @@ class LogManager:
         ahead of the journal, or a replay would take records of one history for those of another."""
         if self._sync_failure:
             raise StorageError(self._sync_failure)
-        return self._start_checkpoint(sequence, [log for log in self._dirty if not log.failure])
+        logs = [log for log in self._dirty if not log.failure]
+        if len(logs) < len(self._dirty):
+            # Nobody syncs a log that failed: the journal keeps what it has of it.
+            sequence = 0
+        return self._start_checkpoint(sequence, logs)
 
     def checkpoint(self, sequence: int) -> int:
         """Begin and run, blocking. Returns the journal sequence below which the journal may be trimmed."""
@@ -291,12 +295,13 @@ class LogManager:
         return checkpoint.sequence
 
     def _start_checkpoint(self, sequence: int, logs: list[PartitionLog]) -> Checkpoint:
+        work = begin_checkpoints(logs)
         for log in logs:
             self._dirty.pop(log, None)
         sync_root, self._root_dirty = self._root_dirty, False
         return Checkpoint(
             sequence,
-            [begin_checkpoint(log) for log in logs],
+            work,
             files=self.files,
             disk=self.disk,
             is_current=lambda log: self.logs.get((log.topic_id, log.partition)) is log,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from broker.log.disk import Disk
 from broker.log.segment import Segment
+from wal import StorageError
 
 if TYPE_CHECKING:
     from broker.log.partition_log import PartitionLog
@@ -150,6 +151,28 @@ class CheckpointWork:
         log.recovery_point = max(log.recovery_point, point)
         if self.sync_parent:
             log.created_files = []
+
+    def take_back(self, dirty: DirtyFiles) -> None:
+        """Undo `begin_checkpoint`, before anything else happened to the log."""
+        self.log.dirty = dirty
+        self.log.discarded = self.discarded
+        if self.epochs is not None:
+            self.log.leader_epochs.dirty = True
+
+
+def begin_checkpoints(logs: list[PartitionLog]) -> list[CheckpointWork]:
+    """Of all or none: what was taken out of one log before the disk refused another's indexes would be synced by
+    nobody, and the next checkpoint would trim the journal over it. Raises StorageError."""
+    before = [log.dirty for log in logs]
+    work: list[CheckpointWork] = []
+    try:
+        for log in logs:
+            work.append(begin_checkpoint(log))
+    except StorageError:
+        for begun, dirty in zip(work, before, strict=False):
+            begun.take_back(dirty)
+        raise
+    return work
 
 
 def begin_checkpoint(log: PartitionLog) -> CheckpointWork:
