@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from broker.log.checkpoints import (
     CLEANER_OFFSETS,
@@ -26,6 +27,10 @@ from broker.log.truncation import CheckpointWork
 from wal import CorruptionError, StorageError
 
 logger = logging.getLogger(__name__)
+
+# File systems commit the syncs of several threads together; a few logs are not worth the threads.
+SYNC_THREADS = 8
+LOGS_FOR_THREADS = 64
 
 
 class CheckpointFiles:
@@ -158,14 +163,31 @@ class Checkpoint:
         so no later checkpoint of this process may claim it. Raises StorageError."""
         disk = Disk(self._filesystem, 4)
         try:
-            for work in self._work:
-                work.run(disk)
+            self._sync_logs(disk)
             if self._sync_root or any(work.sync_parent for work in self._work):
                 disk.sync_directory(self._files.directory)
             self._publish(disk)
         except StorageError as error:
             self._on_failure(f"an earlier checkpoint failed: {error}")
             raise
+        finally:
+            disk.close()
+
+    def _sync_logs(self, disk: Disk) -> None:
+        if len(self._work) < LOGS_FOR_THREADS:
+            for work in self._work:
+                work.run(disk)
+            return
+        with ThreadPoolExecutor(SYNC_THREADS, "checkpoint") as threads:
+            parts = [self._work[first::SYNC_THREADS] for first in range(SYNC_THREADS)]
+            for done in [threads.submit(self._sync_some, part) for part in parts]:
+                done.result()
+
+    def _sync_some(self, part: list[CheckpointWork]) -> None:
+        disk = Disk(self._filesystem, 4)
+        try:
+            for work in part:
+                work.run(disk)
         finally:
             disk.close()
 
