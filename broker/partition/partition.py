@@ -117,13 +117,20 @@ class Partition:
         try:
             result = log.append_as_leader(records, leader_epoch=role.leader_epoch, now_ms=now_ms, origin=origin)
         except StorageError as error:
+            if not log.failure:
+                # The log refuses until a write has told of it, and this may be the first append of its turn.
+                self._write_soon()
             raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, str(error)) from error
         if not result.is_duplicate:
             role.appended(log.log_end_offset, len(records))
             if not self._write_scheduled:
-                self._write_scheduled = True
-                self._schedule_write(self)
+                self._write_soon()
         return result
+
+    def _write_soon(self) -> None:
+        if not self._write_scheduled:
+            self._write_scheduled = True
+            self._schedule_write(self)
 
     def write_out(self) -> None:
         """Put what was appended in this turn into the segment and the journal. Called once a turn by the table."""

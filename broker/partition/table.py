@@ -127,8 +127,11 @@ class PartitionTable:
         partition = Partition(log, durability=self._durability, schedule_write=self._schedule_write)
         if is_missing:
             self._begin_empty(partition)
-        self._by_name.setdefault(topic.name, {})[index] = partition
-        self._by_id.setdefault(topic.topic_id, {})[index] = partition
+        partitions = self._by_name.setdefault(topic.name, {})
+        partitions[index] = partition
+        self._by_id[topic.topic_id] = partitions
+        # A topic id is a version-4 UUID, whose ninth byte is above 127: no topic's name has it.
+        self._by_encoding[topic.name.encode()] = self._by_encoding[topic.topic_id] = partitions
         return partition
 
     def _begin_empty(self, partition: Partition) -> None:
