@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from broker.background import BackgroundTasks
+from broker.background import BackgroundTasks, in_worker
 from broker.clock import Clock
 from broker.config import BrokerConfig
 from broker.log import Cleanable, LogCleaner, LogManager, PartitionLog, remove_paths
@@ -83,8 +83,8 @@ class Housekeeping:
     async def _checkpoint(self) -> None:
         # Every entry below the next sequence has its records in a segment already: writing out comes before enqueueing.
         checkpoint = self._logs.begin_checkpoint(self._journal.next_sequence)
-        await asyncio.to_thread(checkpoint.run)
-        await asyncio.to_thread(self._journal.trim, checkpoint.sequence)
+        await in_worker(checkpoint.run)
+        await in_worker(self._journal.trim, checkpoint.sequence)
         self._journal_bytes_kept = self._journal.size_bytes
 
     # --- retention ---------------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ class Housekeeping:
     async def _compact_one(self, work: Cleanable) -> bool:
         try:
             compaction = self._cleaner.begin(work, self._clock.now_ms())
-            await asyncio.to_thread(compaction.run)
+            await in_worker(compaction.run)
         except StorageError as error:
             self._cleaner.failed(work.log, error)
             return True
@@ -136,4 +136,4 @@ class Housekeeping:
     async def _remove_deleted(self) -> None:
         due = self._logs.take_deleted(self._clock.now_ms())
         if due:
-            await asyncio.to_thread(remove_paths, self._filesystem, due)
+            await in_worker(remove_paths, self._filesystem, due)
