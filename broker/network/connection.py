@@ -234,7 +234,8 @@ class Connection(asyncio.Protocol):
 
     def close_if_idle_since(self, oldest_ms: int) -> bool:
         """Close it if nothing came since `oldest_ms`. A flag per read is cheaper than a clock per read."""
-        if self._active or not self.is_idle:
+        # One that was closed answers nothing any more: what it still owed does not keep it.
+        if self._active or not (self.is_idle or self._closing is not None):
             self._active = False
             self._last_active_ms = self.dispatcher.clock.monotonic_ms()
             return False

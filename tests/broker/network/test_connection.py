@@ -25,6 +25,9 @@ LIMITS = ListenerLimits(
     frame_bytes_max=1 << 20, connections_max=4, connections_per_ip_max=3, connection_idle_ms_max=600_000
 )
 
+# The short road of produce fails for this one.
+BROKEN_CORRELATION_ID = 666
+
 
 class Served:
     """What the test's handlers were asked, and the answers that the test still owes."""
@@ -43,6 +46,10 @@ class Served:
             raise CloseConnection("refused")
         self.produce.append(Deferred())
         return self.produce[-1]
+
+    def begin_produce(self, services: object, *request: Any) -> None:
+        if request[2] == BROKEN_CORRELATION_ID:
+            raise ZeroDivisionError("a fault of ours")
 
     async def handle_heartbeat(
         self, services: object, context: RequestContext, request: HeartbeatRequest
@@ -64,7 +71,7 @@ class Served:
 
     def apis(self) -> dict[int, Api]:
         return {
-            0: Api(ApiKey.PRODUCE, 3, 8, ProduceRequest, ProduceResponse, self.handle_produce),
+            0: Api(ApiKey.PRODUCE, 3, 8, ProduceRequest, ProduceResponse, self.handle_produce, self.begin_produce),
             1: Api(ApiKey.FETCH, 4, 4, FetchRequest, FetchResponse, self.handle_fetch),
             12: Api(ApiKey.HEARTBEAT, 0, 4, HeartbeatRequest, HeartbeatResponse, self.handle_heartbeat),
             18: Api(ApiKey.API_VERSIONS, 0, 3, ApiVersionsRequest, ApiVersionsResponse, self.handle_api_versions),
@@ -127,6 +134,13 @@ async def until(condition: Callable[[], bool]) -> None:
     """Let the loop turn until something the test caused has happened; the test's own timeout is the limit."""
     while not condition():
         await asyncio.sleep(0)
+
+
+async def until_waiting(served: Served, count: int) -> None:
+    """Until `count` frames wait behind the requests before them."""
+    assert served.listener is not None
+    connections = served.listener._connections
+    await until(lambda: sum(len(connection._waiting) for connection in connections) == count)
 
 
 def test_answers_leave_in_the_order_of_the_requests() -> None:
@@ -384,5 +398,27 @@ def test_requests_of_a_client_that_is_gone_hold_no_bytes() -> None:
         other.send(18, 0, 9, b"")
         assert (await other.receive())[0] == 9
         assert served.held_bytes() == 0
+
+    serve(scenario)
+
+
+def test_a_fault_of_ours_behind_an_answer_costs_no_other_connection_its_answers() -> None:
+    """It broke off the sending of the answers of that turn, and the connections behind it never sent anything again."""
+
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        broken, bystander = await connect(), await connect()
+        broken.send_heartbeat(1)
+        bystander.send_heartbeat(2)
+        await until(lambda: len(served.heartbeat) == 2)
+        broken.send_produce(BROKEN_CORRELATION_ID)
+        broken.send(18, 0, 3, b"")
+        await until_waiting(served, 2)
+        for pending in served.heartbeat:
+            pending.set_result(HeartbeatResponse())
+        assert (await bystander.receive())[0] == 2
+        bystander.send(18, 0, 4, b"")
+        assert (await bystander.receive())[0] == 4
+        assert (await broken.receive())[0] == 1
+        assert await broken.is_closed()
 
     serve(scenario)
