@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -31,7 +32,7 @@ STORED = ROOT / "docs" / "performance.json"
 
 def main(
     against: Annotated[str, typer.Option(help="kafka or none; kafka where Java is present.")] = "",
-    only: Annotated[list[str] | None, typer.Option(help="Names, beginnings of names, or numbers.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="A name, a beginning with *, or a number.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Seconds instead of minutes a run.")] = False,
     rounds: Annotated[int, typer.Option(min=1)] = 3,
     report: Annotated[str | None, typer.Option(metavar="DIR", help="Pictures and an HTML page.")] = None,
@@ -39,6 +40,8 @@ def main(
     write: Annotated[bool, typer.Option("--write/--no-write", help="Into docs/PERFORMANCE.md.")] = True,
 ) -> None:
     """Measure, print the ratios, write the tables."""
+    # So that the brokers that were started are ended, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console = Console(highlight=False, soft_wrap=True)
     if list_only:
         for scenario in SCENARIOS:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from broker.bench.load import Second
+from broker.bench.noise import NoiseMeter
 from broker.bench.options import BenchOptions
 from broker.bench.peer import Kafka
 from broker.bench.produce import run_produce
@@ -61,8 +62,11 @@ def measure(scenario: Scenario, side: str, directory: Path, *, quick: bool) -> M
         "start": _measure_start,
         "idle": _measure_idle,
     }
+    noise = NoiseMeter()
     try:
-        return kinds[scenario.kind](scenario, server, side, quick)
+        found = kinds[scenario.kind](scenario, server, side, quick)
+        found.figures["others_cores"] = noise.others_cores(server.cpu_s())
+        return found
     finally:
         server.kill()
 
@@ -74,9 +78,13 @@ def options_of(scenario: Scenario, server: Server, *, quick: bool, **changes: An
 
 def _measure_bench(scenario: Scenario, server: Server, side: str, quick: bool) -> Measurement:
     server.start()
+    options = options_of(scenario, server, quick=quick)
+    if options.message_count:
+        # What ends by a count has no warm-up of its own, and a JVM that was never used is no measure of Kafka.
+        run_benchmark(dataclasses.replace(options, topic="warm-up"), SilentObserver())
     background = _Background(server, scenario.background_rate) if scenario.background_rate else None
     try:
-        result = run_benchmark(options_of(scenario, server, quick=quick), SilentObserver())
+        result = run_benchmark(options, SilentObserver())
     finally:
         faults = background.stop() if background else 0
     return _measurement(side, result, server, faults)
@@ -111,7 +119,7 @@ def _measurement(side: str, result: BenchResult, server: Server, faults: int = 0
 
 
 def _measure_fetch(scenario: Scenario, server: Server, side: str, quick: bool) -> Measurement:
-    """Read what was written beforehand; all of it is in the page cache on both sides."""
+    """Read what was written beforehand, the second time counts; all of it is in the page cache on both sides."""
     server.start()
     read = options_of(scenario, server, quick=quick)
     count = (scenario.prepared_bytes // (8 if quick else 1)) // read.message_size
@@ -121,7 +129,9 @@ def _measure_fetch(scenario: Scenario, server: Server, side: str, quick: bool) -
     filled = run_benchmark(fill, SilentObserver())
     if filled.total_messages < count:
         raise BenchError(f"only {filled.total_messages:,} of {count:,} records could be written")
-    result = run_benchmark(dataclasses.replace(read, message_count=count), SilentObserver())
+    read = dataclasses.replace(read, message_count=count)
+    run_benchmark(read, SilentObserver())
+    result = run_benchmark(read, SilentObserver())
     found = _measurement(side, result, server, _measurement(side, filled, server).faults)
     expected = count * (read.consumers if read.fan_out else 1)
     if result.total_messages < expected:

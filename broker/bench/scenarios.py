@@ -336,9 +336,14 @@ SCENARIOS: tuple[Scenario, ...] = (
 
 
 def select(only: list[str]) -> list[Scenario]:
-    """All, or those whose name begins with one of `only`, or whose number it is."""
+    """All, or those with such a number or name; a name that ends in * stands for all that begin so."""
     return [
         scenario
         for scenario in SCENARIOS
-        if not only or any(scenario.name.startswith(item) or str(scenario.number) == item for item in only)
+        if not only
+        or any(
+            item in (scenario.name, str(scenario.number))
+            or (item.endswith("*") and scenario.name.startswith(item[:-1]))
+            for item in only
+        )
     ]

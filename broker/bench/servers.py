@@ -111,7 +111,7 @@ class Server:
         return 0.0
 
     def cpu_s(self) -> float:
-        """What it has spent on the CPU since its start."""
+        """What it has spent on the CPU since its last start."""
         assert self.process is not None
         try:
             fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()

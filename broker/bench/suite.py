@@ -17,6 +17,7 @@ from typing import Any
 from rich.console import Console
 
 from broker.bench.measure import Measurement, measure
+from broker.bench.noise import NOISY_CORES
 from broker.bench.scenarios import MORE_IS_BETTER, OURS, Bar, Scenario
 from broker.bench.wire import BenchError
 from protocol import KafkaError, ProtocolError
@@ -71,6 +72,10 @@ class Outcome:
         return sum(found.faults for found in self.measurements)
 
 
+# One life of a broker (start, kill, restart, stop) has the figures of several scenarios: by partitions, side, round.
+Taken = dict[tuple[int, str, int], Measurement]
+
+
 def ratio(ours: float, peer: float, metric: str) -> float:
     better, worse = (ours, peer) if MORE_IS_BETTER[metric] else (peer, ours)
     return better / worse if worse else float("inf")
@@ -80,6 +85,7 @@ def run_suite(
     scenarios: list[Scenario], *, with_peer: bool, rounds: int, quick: bool, console: Console
 ) -> list[Outcome]:
     outcomes = []
+    taken: Taken = {}
     for scenario in scenarios:
         console.print(f"[bold]{scenario.name}[/bold]  {scenario.title}")
         if scenario.needs_cluster:
@@ -90,7 +96,7 @@ def run_suite(
         sides = [side for side in scenario.sides if with_peer or side in OURS]
         for number in range(rounds):
             for side in sides:
-                _run_once(outcome, side, number, quick=quick, console=console)
+                _run_once(outcome, side, number, taken, quick=quick, console=console)
         for found in outcome.ratios:
             spread = f"{min(found.rounds):.2f} to {max(found.rounds):.2f}"
             console.print(
@@ -100,8 +106,13 @@ def run_suite(
     return outcomes
 
 
-def _run_once(outcome: Outcome, side: str, number: int, *, quick: bool, console: Console) -> None:
+def _run_once(outcome: Outcome, side: str, number: int, taken: Taken, *, quick: bool, console: Console) -> None:
     scenario = outcome.scenario
+    life = (scenario.partitions_before, side, number) if scenario.kind == "start" else None
+    if life is not None and life in taken:
+        outcome.measurements.append(taken[life])
+        console.print(f"  round {number + 1} {side:<14} {describe(scenario, taken[life])}")
+        return
     directory = Path(tempfile.mkdtemp(prefix="millstream-bench-"))
     try:
         found = measure(scenario, side, directory, quick=quick)
@@ -111,6 +122,8 @@ def _run_once(outcome: Outcome, side: str, number: int, *, quick: bool, console:
         return
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+    if life is not None:
+        taken[life] = found
     outcome.measurements.append(found)
     console.print(f"  round {number + 1} {side:<14} {describe(scenario, found)}")
 
@@ -125,6 +138,8 @@ def describe(scenario: Scenario, found: Measurement) -> str:
             f"   generator {found.figures['generator_cpu']:.0%} of a core, starved "
             f"{found.figures['generator_starved']:.0%}"
         )
+    if found.figures.get("others_cores", 0.0) > NOISY_CORES:
+        text += f"   [yellow]others used {found.figures['others_cores']:.1f} cores[/yellow]"
     if found.faults:
         text += f"   [red]{found.faults:,} faults[/red]"
     return text
