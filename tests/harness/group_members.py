@@ -104,7 +104,7 @@ class Members:
 
     def _commit(self, member: Member, message: Message) -> None:
         try:
-            member.client.commit(message, asynchronous=False)
+            member.client.commit(message=message, asynchronous=False)
         except KafkaException as error:  # a rebalance came between: the record is delivered again
             member.errors.append(error.args[0])
 
