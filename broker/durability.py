@@ -77,7 +77,10 @@ class Committer:
     def _resume(self, durable_sequence: int) -> None:
         waiting = self._waiting
         while waiting and waiting[0][0] <= durable_sequence:
-            waiting.popleft()[1]()
+            try:
+                waiting.popleft()[1]()
+            except Exception:  # a guard: one waiter's fault must not leave those of other partitions waiting
+                logger.exception("what waited for the journal failed")
 
     def _fail(self, error: StorageError) -> None:
         if self._failed:

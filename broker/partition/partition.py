@@ -13,6 +13,7 @@ from enum import IntEnum
 
 from broker.durability import Durability
 from broker.log import AppendOrigin, AppendResult, PartitionLog, ReadResult, journal_entries
+from broker.metadata import is_internal
 from broker.partition.leader import LeaderRole
 from broker.partition.offset_waiters import Waiter
 from protocol.errors import ErrorCode, KafkaError
@@ -47,6 +48,7 @@ class Partition:
         self.topic = log.topic
         self.topic_id = log.topic_id
         self.index = log.partition
+        self._is_internal = is_internal(log.topic)
         self._durability = durability
         self._schedule_write = schedule_write
         self._write_scheduled = False
@@ -84,6 +86,7 @@ class Partition:
             self._high_watermark = self._role.committed.progress
             role, self._role = self._role, None
             role.fail_waiters(error)
+            self._fail_log_starts(KafkaError(error, f"this node does not lead {self} any more"))
             self._notify_progress()
 
     def check_leader(self, current_leader_epoch: int = NO_LEADER_EPOCH) -> ErrorCode:
@@ -111,6 +114,10 @@ class Partition:
         Nothing is promised yet: `when_durable` and `when_committed` say when. Raises KafkaError.
         """
         role = self._leader()
+        if self._is_internal and origin is AppendOrigin.CLIENT:
+            raise KafkaError(
+                ErrorCode.INVALID_TOPIC_EXCEPTION, f"{self.topic} is internal: clients may not write to it"
+            )
         if self._failure:
             raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, self._failure)
         log = self.log
@@ -190,11 +197,14 @@ class Partition:
     def fail(self, reason: str) -> None:
         """The journal failed: nothing more is acknowledged here in this run; reads go on."""
         self._failure = reason
-        for waiting in list(self._log_starts_waiting):
-            if not waiting.done():
-                waiting.set_exception(KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, reason))
+        self._fail_log_starts(KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, reason))
         if self._role is not None:
             self._role.fail_waiters(ErrorCode.KAFKA_STORAGE_ERROR)
+
+    def _fail_log_starts(self, error: KafkaError) -> None:
+        for waiting in list(self._log_starts_waiting):
+            if not waiting.done():
+                waiting.set_exception(KafkaError(error.code, error.message))
 
     # --- reading -----------------------------------------------------------------------------------------------
 
@@ -254,9 +264,12 @@ class Partition:
                 ErrorCode.OFFSET_OUT_OF_RANGE,
                 f"{self} has committed records up to {high_watermark}; cannot delete those before {offset}",
             )
-        if target > self.log.log_start_offset:
+        try:
             self.log.advance_log_start(target)
-            await self._journal_log_start(target)
+        except StorageError as error:
+            raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, str(error)) from error
+        # Also where the start was there already: who moved it may be waiting yet, or have been refused.
+        await self._journal_log_start(self.log.log_start_offset)
         return self.log.log_start_offset
 
     async def _journal_log_start(self, offset: int) -> None:
