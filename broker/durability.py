@@ -19,11 +19,14 @@ logger = logging.getLogger(__name__)
 
 OnDurable = Callable[[], None]
 
+# What waits for the sync of its interval: above this it is synced at once, and acknowledged no sooner.
+GATHERED_BYTES_MAX = 64 * 1024 * 1024
+
 
 class Durability(Protocol):
     """What a partition needs of the journal; the choice `flush=` picks the implementation."""
 
-    def append(self, kind: int, parts: Sequence[Buffer], on_durable: OnDurable) -> None:
+    def append(self, kind: int, parts: Sequence[Buffer], on_durable: OnDurable, *, record_count: int = 1) -> None:
         """Put an entry into the journal; `on_durable` runs on the loop when it may be acknowledged."""
         ...
 
@@ -63,7 +66,7 @@ class Committer:
 
     # --- the loop's thread -------------------------------------------------------------------------------------
 
-    def append(self, kind: int, parts: Sequence[Buffer], on_durable: OnDurable) -> None:
+    def append(self, kind: int, parts: Sequence[Buffer], on_durable: OnDurable, *, record_count: int = 1) -> None:
         self._waiting.append((self._journal.enqueue(kind, parts), on_durable))
 
     def wake(self) -> None:
@@ -125,28 +128,41 @@ class IntervalCommitter:
         *,
         loop: asyncio.AbstractEventLoop,
         interval_ms: int | None,
-        interval_appends: int | None,
+        interval_messages: int | None,
     ) -> None:
         self._committer = committer
         self._loop = loop
         self._interval_ms = interval_ms
-        self._interval_appends = interval_appends
-        self._appends = 0
+        self._interval_messages = interval_messages
+        self._records = 0
+        self._gathered_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
 
-    def append(self, kind: int, parts: Sequence[Buffer], on_durable: OnDurable) -> None:
-        self._committer.append(kind, parts, _nothing)
-        self._appends += 1
-        self._loop.call_soon(on_durable)
+    def append(self, kind: int, parts: Sequence[Buffer], on_durable: OnDurable, *, record_count: int = 1) -> None:
+        size = sum(map(len, parts))
+        self._records += record_count
+        self._gathered_bytes += size
+        if self._gathered_bytes < GATHERED_BYTES_MAX:
+            self._committer.append(kind, parts, lambda: self._synced(size))
+            self._loop.call_soon(on_durable)
+        else:
+            # The disk is behind: from here on producers go at its speed, or the memory would fill.
+            self._committer.append(kind, parts, lambda: self._synced(size, on_durable))
+
+    def _synced(self, size: int, on_durable: OnDurable | None = None) -> None:
+        self._gathered_bytes -= size
+        if on_durable is not None:
+            on_durable()
 
     def wake(self) -> None:
-        if self._interval_appends is not None and self._appends >= self._interval_appends:
+        is_due = self._interval_messages is not None and self._records >= self._interval_messages
+        if is_due or self._gathered_bytes >= GATHERED_BYTES_MAX:
             self._commit()
         elif self._timer is None and self._interval_ms is not None:
             self._timer = self._loop.call_later(self._interval_ms / 1000, self._commit)
 
     def _commit(self) -> None:
-        self._appends = 0
+        self._records = 0
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -159,12 +175,8 @@ class PageCache:
     def __init__(self, *, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
 
-    def append(self, kind: int, parts: Sequence[Buffer], on_durable: OnDurable) -> None:
+    def append(self, kind: int, parts: Sequence[Buffer], on_durable: OnDurable, *, record_count: int = 1) -> None:
         self._loop.call_soon(on_durable)
 
     def wake(self) -> None:
         """Nothing waits."""
-
-
-def _nothing() -> None:
-    """Nobody waits for the sync of an interval."""

@@ -234,7 +234,7 @@ def _durability(config: BrokerConfig, committer: Committer, loop: asyncio.Abstra
             committer,
             loop=loop,
             interval_ms=config.log_flush_interval_ms,
-            interval_appends=config.log_flush_interval_messages,
+            interval_messages=config.log_flush_interval_messages,
         )
     return committer
 

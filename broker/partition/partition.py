@@ -52,6 +52,8 @@ class Partition:
         self._durability = durability
         self._schedule_write = schedule_write
         self._write_scheduled = False
+        # Where the last write ended: with the next one it says how many records that holds.
+        self._end_handed_over = log.log_end_offset
         self._role: LeaderRole | None = None
         self._followers_of_progress: set[Callable[[Partition], None]] = set()
         self._high_watermark = log.log_end_offset
@@ -146,7 +148,13 @@ class Partition:
             entry = self.log.write_out_entry()
             if entry:
                 end_offset = self.log.written_end_offset
-                self._durability.append(journal_entries.APPEND, entry, lambda: self._became_durable(end_offset))
+                record_count, self._end_handed_over = max(1, end_offset - self._end_handed_over), end_offset
+                self._durability.append(
+                    journal_entries.APPEND,
+                    entry,
+                    lambda: self._became_durable(end_offset),
+                    record_count=record_count,
+                )
         except StorageError as error:
             self._write_failed(error)
             return
