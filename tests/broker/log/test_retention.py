@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from log_harness import batch
+from log_harness import batch, records_of
 from log_harness.batches import NOW_MS
 from log_harness.logs import LogOnDisk
 
@@ -97,3 +97,16 @@ def test_files_go_after_a_checkpoint_and_their_delay() -> None:
     assert deleted
     assert on_disk.logs.remove_deleted(NOW_MS + 500) == len(deleted)
     assert not [name for name in on_disk.disk.list(on_disk.log.directory) if name.endswith(".deleted")]
+
+
+def test_what_was_appended_in_this_turn_is_not_deleted_with_the_segment_it_will_be_written_to() -> None:
+    """The whole log is due for its age, and a record arrives just before retention runs: it was written to the segment
+    that went, and acknowledged."""
+    node = LogOnDisk(LogConfig(retention_ms=1000))
+    node.append(batch(b"old", timestamp=NOW_MS))
+    later_ms = NOW_MS + 10_000
+    node.log.append_as_leader(batch(b"new", timestamp=later_ms), leader_epoch=1, now_ms=later_ms)
+    node.log.apply_retention(later_ms, 1)
+    node.write_out()
+    found = node.log.read(node.log.log_start_offset, max_bytes=1 << 20, max_offset=2)
+    assert [record.value for record in records_of(found.records)][-1:] == [b"new"]
