@@ -49,6 +49,7 @@ class Committer:
         self._loop = loop
         self._on_failure = on_failure
         self._waiting: deque[tuple[int, OnDurable]] = deque()
+        self._catching_up: set[asyncio.Future[None]] = set()
         self._work = threading.Event()
         self._stopping = False
         self._failed = False
@@ -72,10 +73,20 @@ class Committer:
     def wake(self) -> None:
         self._work.set()
 
-    @property
-    def last_sequence(self) -> int:
-        """The newest entry's sequence: a checkpoint that starts now covers everything up to it."""
-        return self._waiting[-1][0] if self._waiting else self._journal.durable_sequence
+    async def catch_up(self) -> None:
+        """Wait until everything appended so far is durable, committing it now; StorageError if it will not be."""
+        if self._failed:
+            raise StorageError("the journal failed; nothing more becomes durable until this node is restarted")
+        if not self._waiting:
+            return
+        caught_up: asyncio.Future[None] = self._loop.create_future()
+        self._catching_up.add(caught_up)
+        self._waiting.append((self._waiting[-1][0], lambda: _complete(caught_up)))
+        self.wake()
+        try:
+            await caught_up
+        finally:
+            self._catching_up.discard(caught_up)
 
     def _resume(self, durable_sequence: int) -> None:
         waiting = self._waiting
@@ -90,6 +101,9 @@ class Committer:
             return
         self._failed = True
         self._waiting.clear()
+        for caught_up in self._catching_up:
+            if not caught_up.done():
+                caught_up.set_exception(error)
         self._on_failure(error)
 
     # --- the committer's thread --------------------------------------------------------------------------------
@@ -180,3 +194,8 @@ class PageCache:
 
     def wake(self) -> None:
         """Nothing waits."""
+
+
+def _complete(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)

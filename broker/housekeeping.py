@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from broker.background import BackgroundTasks, in_worker
 from broker.clock import Clock
@@ -36,6 +36,7 @@ class Housekeeping:
         partitions: PartitionTable,
         logs: LogManager,
         journal: Journal,
+        journal_caught_up: Callable[[], Awaitable[None]],
         filesystem: Filesystem,
     ) -> None:
         self._config = config
@@ -43,6 +44,7 @@ class Housekeeping:
         self._partitions = partitions
         self._logs = logs
         self._journal = journal
+        self._journal_caught_up = journal_caught_up
         self._filesystem = filesystem
         self._cleaner = LogCleaner(logs, memory_bytes=config().log_cleaner_dedupe_buffer_size)
         self._checkpoint_due_ms = 0
@@ -83,6 +85,8 @@ class Housekeeping:
     async def _checkpoint(self) -> None:
         # Every entry below the next sequence has its records in a segment already: writing out comes before enqueueing.
         checkpoint = self._logs.begin_checkpoint(self._journal.next_sequence)
+        # A recovery point ahead of the journal would let a replay take records of one history for those of another.
+        await self._journal_caught_up()
         await in_worker(checkpoint.run)
         await in_worker(self._journal.trim, checkpoint.sequence)
         self._journal_bytes_kept = self._journal.size_bytes

@@ -153,6 +153,7 @@ class Node:
             partitions=self._partitions,
             logs=self._logs,
             journal=self._journal,
+            journal_caught_up=self._committer.catch_up,
             filesystem=self._filesystem,
         )
 

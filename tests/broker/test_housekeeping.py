@@ -95,7 +95,9 @@ def test_retention_by_size_deletes_old_segments_and_their_files(start_broker: St
     found = read_all(broker, "trimmed")
     assert found[-1][0] >= 299
     assert found[0][0] > 0
-    first = found[0][0]
     broker.kill()
     broker.start()
-    assert read_all(broker, "trimmed")[0][0] == first
+    # A start that retention moved is no promise: the kill may bring back what was about to be deleted, and no more.
+    again = read_all(broker, "trimmed")
+    assert again[-1] == found[-1]
+    assert 0 < again[0][0] <= found[0][0]
