@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from protocol.messages.fetch import AbortedTransaction, EpochEndOffset, PartitionData
-
 from broker.fetching.sessions import FetchTarget
 from broker.partition import IsolationLevel, Partition
 from broker.request import Deferred
 from protocol.errors import ErrorCode, KafkaError
+from protocol.messages.fetch import AbortedTransaction, EpochEndOffset, PartitionData
 from protocol.records import convert_down
 
 # Fetch v0–1 understand message sets of magic 0, v2–3 of magic 1, later ones record batches.

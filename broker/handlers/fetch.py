@@ -16,13 +16,12 @@ from __future__ import annotations
 
 import asyncio
 
-from protocol.messages.fetch import FetchableTopicResponse, FetchRequest, FetchResponse, PartitionData
-
 from broker.fetching import NO_SESSION, Collector, FetchLimits, FetchSession, FetchTarget, FetchWait
 from broker.handlers.services import Services
 from broker.partition import IsolationLevel, Partition
 from broker.request import Deferred, RequestContext
 from protocol.errors import ErrorCode, KafkaError
+from protocol.messages.fetch import FetchableTopicResponse, FetchRequest, FetchResponse, PartitionData
 
 ZSTD_MIN_VERSION = 10
 

@@ -9,6 +9,10 @@ Nothing is tiered here: the earliest local offset is the log's start, and what a
 
 from __future__ import annotations
 
+from broker.handlers.services import Services
+from broker.partition import IsolationLevel, Partition
+from broker.request import RequestContext
+from protocol.errors import ErrorCode, KafkaError
 from protocol.messages.list_offsets import (
     ListOffsetsPartition,
     ListOffsetsPartitionResponse,
@@ -16,11 +20,6 @@ from protocol.messages.list_offsets import (
     ListOffsetsResponse,
     ListOffsetsTopicResponse,
 )
-
-from broker.handlers.services import Services
-from broker.partition import IsolationLevel, Partition
-from broker.request import RequestContext
-from protocol.errors import ErrorCode, KafkaError
 
 LATEST = -1
 EARLIEST = -2

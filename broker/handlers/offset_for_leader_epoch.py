@@ -6,6 +6,9 @@ from replicas, v4 is flexible.
 
 from __future__ import annotations
 
+from broker.handlers.services import Services
+from broker.request import RequestContext
+from protocol.errors import ErrorCode
 from protocol.messages.offset_for_leader_epoch import (
     EpochEndOffset,
     OffsetForLeaderEpochRequest,
@@ -13,10 +16,6 @@ from protocol.messages.offset_for_leader_epoch import (
     OffsetForLeaderPartition,
     OffsetForLeaderTopicResult,
 )
-
-from broker.handlers.services import Services
-from broker.request import RequestContext
-from protocol.errors import ErrorCode
 
 
 def handle(
