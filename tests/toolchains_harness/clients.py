@@ -31,7 +31,7 @@ def java() -> ClientProcess:
         names = [str(source) for source in sources]
         run("javac", "-Xlint:-deprecation", "-cp", f"{libraries}/*", "-d", str(directory), *names, directory=directory)
 
-    classes = installed("java-clients", sources, compile_classes)
+    classes = installed("java-clients", sources, build=compile_classes)
     return ClientProcess(["java", *JAVA_OPTIONS, "-cp", f"{classes}:{libraries}/*", "JavaClient"])
 
 
@@ -45,30 +45,40 @@ def node(script: str) -> ClientProcess:
             shutil.copy(source, directory)
         # Nothing that a package would build or fetch while it is installed is needed here.
         quiet = ("--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--loglevel=error")
-        run("npm", "install", *quiet, directory=directory)
+        # By itself npm waits more than a minute for each package of a registry that is not there.
+        impatient = ("--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=1000")
+        run("npm", "install", *quiet, *impatient, directory=directory)
 
-    return ClientProcess(["node", str(installed("node-clients", sources, install_packages) / script)])
+    return ClientProcess(["node", str(installed("node-clients", sources, fetch=install_packages) / script)])
 
 
 def franz_go() -> ClientProcess:
     need("go")
-    sources = sorted((SOURCES / "franzgo").iterdir())
+    project = SOURCES / "franzgo"
+    environment = {**os.environ, "GOFLAGS": "-mod=readonly -buildvcs=false"}
+
+    def download(directory: Path) -> None:
+        run("go", "mod", "download", directory=project, environment=environment)
 
     def build(directory: Path) -> None:
-        environment = {**os.environ, "GOFLAGS": "-mod=readonly -buildvcs=false"}
-        run("go", "build", "-o", str(directory / "client"), ".", directory=SOURCES / "franzgo", environment=environment)
+        run("go", "build", "-o", str(directory / "client"), ".", directory=project, environment=environment)
 
-    return ClientProcess([str(installed("franz-go", sources, build) / "client")])
+    directory = installed("franz-go", sorted(project.iterdir()), fetch=download, build=build)
+    return ClientProcess([str(directory / "client")])
 
 
 def rskafka() -> ClientProcess:
     need("cargo")
     project = SOURCES / "rskafka"
-    sources = [project / "Cargo.toml", project / "src" / "main.rs"]
 
-    def build(directory: Path) -> None:
+    def fetch(directory: Path) -> None:
         # Copied, so that the lock file and the target directory stay out of the sources.
         shutil.copytree(project, directory / "project", dirs_exist_ok=True)
-        run("cargo", "build", "--quiet", "--target-dir", str(directory / "target"), directory=directory / "project")
+        run("cargo", "fetch", "--quiet", directory=directory / "project")
 
-    return ClientProcess([str(installed("rskafka", sources, build) / "target" / "debug" / "rskafka-client")])
+    def build(directory: Path) -> None:
+        target = str(directory / "target")
+        run("cargo", "build", "--quiet", "--offline", "--target-dir", target, directory=directory / "project")
+
+    directory = installed("rskafka", [project / "Cargo.toml", project / "src" / "main.rs"], fetch=fetch, build=build)
+    return ClientProcess([str(directory / "target" / "debug" / "rskafka-client")])

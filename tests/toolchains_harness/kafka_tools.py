@@ -5,15 +5,13 @@ Each call is the main class that the script of that name runs, with the argument
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 from codec_oracles import kafka_java
 
 from toolchains_harness.client_process import ClientProcess
-from toolchains_harness.installs import SOURCES, need
+from toolchains_harness.installs import SOURCES, need, skipping_what_fails
 
 MAIN_CLASSES = {
     "kafka-topics": "org.apache.kafka.tools.TopicCommand",
@@ -65,10 +63,8 @@ class Finished:
 def kafka_libraries() -> Path:
     """The directory of Kafka's jars, fetched once for all checkouts."""
     need("java", "mvn")
-    try:
+    with skipping_what_fails("Kafka's jars"):
         return kafka_java.jars(kafka_java.KAFKA_4_3)
-    except subprocess.CalledProcessError as error:
-        pytest.skip(f"Maven does not find Kafka's jars: {error}")
 
 
 class KafkaTools:
