@@ -48,9 +48,10 @@ class CheckpointFiles:
         self._outdated: set[TopicPartition] = set()
 
     def _files(self) -> list[tuple[str, dict[TopicPartition, int]]]:
+        # Starts first: what retention gave up is not synced, so no recovery point may vouch for it.
         return [
-            (RECOVERY_POINTS, self.recovery_points),
             (LOG_START_OFFSETS, self.log_starts),
+            (RECOVERY_POINTS, self.recovery_points),
             (EMPTY_PRODUCER_STATES, self.empty_until),
             (CLEANER_OFFSETS, self.cleaned_until),
         ]

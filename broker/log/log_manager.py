@@ -107,13 +107,15 @@ class LogManager:
                 empty_producers_until=self.files.empty_until.get(key, -1),
                 clean=clean and recovery_point is not None,
             )
+            if recovery_point is None:
+                # Never checkpointed: its names may be in the page cache only, and this file, too.
+                log.created_files = [f"{directory}/{METADATA_FILE}"]
+                self.disk.rewrite(log.created_files[0], encode_metadata(topic_id), 0)
         except StorageError as error:
             logger.error("partition %s-%d is offline: %s", topic, partition, error)
             self.offline[key] = str(error)
             return
-        if recovery_point is None:
-            # Never checkpointed: its names may be in the page cache only.
-            log.created_files = [f"{directory}/{METADATA_FILE}"]
+        if log.created_files:
             log.mark_dirty()
         self._adopt(log)
         self._replays[(topic_id, partition)] = LogReplay(log, verified, log.recovery_point, recovery_point)
@@ -178,13 +180,21 @@ class LogManager:
             if replay.correction is not None:
                 logger.warning("%s: cut at %s by a truncation the journal did not see", replay.log, replay.cut_at)
                 self.corrections.append((TRUNCATE, replay.correction))
-            if replay.has_uncovered:
+                self._make_durable(replay.log)
+            elif replay.has_uncovered:
                 uncovered.append(replay.log)
         self._replays.clear()
         # Records that reached a segment and not the journal: made durable before the journal names what follows them,
         # or a second crash could take them from under it.
         if uncovered:
             self._start_checkpoint(0, uncovered).run()
+
+    def _make_durable(self, log: PartitionLog) -> None:
+        """Sync without moving the recovery point: that waits until the journal has the correction."""
+        (work,) = begin_checkpoints([log])
+        work.run(self.disk)
+        self.disk.sync_directory(self.data_directory)
+        log.mark_dirty()
 
     def _take_offline(self, log: PartitionLog, reason: str) -> None:
         logger.error("partition %s is offline: %s", log, reason)

@@ -206,6 +206,8 @@ def _verify_segment(
         if 0 <= header.partition_leader_epoch < log.leader_epochs.latest:
             break  # left from before a truncation: epochs never go back
         verified.add(header)
+        # The process before this one may have died of a failed sync, see `Disk.rewrite`.
+        log.disk.rewrite(segment.log_path, batch, at)
         segment.index([(header.last_offset, header.size_bytes, header.max_timestamp)], log.config.index_interval_bytes)
         log.recover_batch(batch, header)
         next_offset = header.next_offset

@@ -95,6 +95,8 @@ class LogReplay:
         return self.cut_at is None and not self.hole
 
     def _has(self, header: BatchHeader) -> bool:
+        if header.base_offset < self.log.segments[0].base_offset:
+            return True  # and gave it up since
         return header.next_offset <= self.log.log_end_offset and self.verified.holds(header)
 
     def _cut(self, offset: int) -> None:
@@ -110,6 +112,8 @@ class LogReplay:
             self.hole = ""
             self.cut_at = None
             self._cut(offset)
+            # The journal goes on from here, also where an earlier start made durable what it does not have.
+            self.covered_end = self.log.log_end_offset
 
     def _move_start(self, offset: int) -> None:
         end_offset = self.log.log_end_offset
