@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,6 +13,9 @@ from broker.request import Deferred
 from protocol.errors import ErrorCode, KafkaError
 from protocol.messages.fetch import AbortedTransaction, EpochEndOffset, PartitionData
 from protocol.records import convert_down
+from wal import StorageError
+
+logger = logging.getLogger(__name__)
 
 # Fetch v0–1 understand message sets of magic 0, v2–3 of magic 1, later ones record batches.
 _MAGIC_BY_VERSION = (0, 0, 1, 1)
@@ -62,6 +66,8 @@ class Collector:
     def _read_one(self, target: FetchTarget, remaining: int, at_least_one_batch: bool) -> PartitionData:
         request = target.request
         data = PartitionData(partition_index=request.partition, high_watermark=-1, records=b"")
+        if self.limits.isolation is IsolationLevel.READ_UNCOMMITTED:
+            data.aborted_transactions = None
         try:
             partition = self._find(target)
             error = partition.check_leader(request.current_leader_epoch)
@@ -87,6 +93,11 @@ class Collector:
                 ]
         except KafkaError as error:
             data.error_code = error.code
+            data.records = b""
+        except StorageError as error:
+            # Here and not further out: a fetch that was waiting reads where nobody could answer for it.
+            logger.error("cannot read what a fetch of partition %d asks for: %s", request.partition, error)
+            data.error_code = ErrorCode.KAFKA_STORAGE_ERROR
             data.records = b""
         return data
 

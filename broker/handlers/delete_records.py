@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import asyncio
 
+from broker.handlers.services import Services
+from broker.metadata import is_internal
+from broker.request import RequestContext
+from protocol.errors import ErrorCode, KafkaError
 from protocol.messages.delete_records import (
     DeleteRecordsPartition,
     DeleteRecordsPartitionResult,
@@ -15,10 +19,6 @@ from protocol.messages.delete_records import (
     DeleteRecordsTopic,
     DeleteRecordsTopicResult,
 )
-
-from broker.handlers.services import Services
-from broker.request import RequestContext
-from protocol.errors import ErrorCode, KafkaError
 
 
 async def handle(services: Services, context: RequestContext, request: DeleteRecordsRequest) -> DeleteRecordsResponse:
@@ -36,8 +36,10 @@ async def _partition(services: Services, topic: str, asked: DeleteRecordsPartiti
     result = DeleteRecordsPartitionResult(partition_index=asked.partition_index, low_watermark=-1)
     partition = services.partitions.find(topic, asked.partition_index)
     try:
+        if is_internal(topic):
+            raise KafkaError(ErrorCode.INVALID_TOPIC_EXCEPTION, f"{topic} is internal: its records are the broker's")
         if partition is None:
-            raise KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+            raise KafkaError(services.partitions.absence(topic, asked.partition_index))
         if "delete" not in partition.log.config.cleanup_policy:
             # As in Kafka: a log that is only compacted has no records to delete by offset.
             raise KafkaError(ErrorCode.POLICY_VIOLATION, f"cleanup.policy of {topic} does not include delete")

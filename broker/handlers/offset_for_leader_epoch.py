@@ -6,6 +6,8 @@ from replicas, v4 is flexible.
 
 from __future__ import annotations
 
+import logging
+
 from broker.handlers.services import Services
 from broker.request import RequestContext
 from protocol.errors import ErrorCode
@@ -16,6 +18,9 @@ from protocol.messages.offset_for_leader_epoch import (
     OffsetForLeaderPartition,
     OffsetForLeaderTopicResult,
 )
+from wal import StorageError
+
+logger = logging.getLogger(__name__)
 
 
 def handle(
@@ -33,7 +38,7 @@ def _end_offset(services: Services, topic: str, asked: OffsetForLeaderPartition)
     answer = EpochEndOffset(partition=asked.partition)
     partition = services.partitions.find(topic, asked.partition)
     if partition is None:
-        answer.error_code = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+        answer.error_code = services.partitions.absence(topic, asked.partition)
         return answer
     error = partition.check_leader(asked.current_leader_epoch)
     if error is not ErrorCode.NONE:
@@ -41,5 +46,11 @@ def _end_offset(services: Services, topic: str, asked: OffsetForLeaderPartition)
         return answer
     log = partition.log
     # The leader answers for its current epoch with the high watermark's safe side: its log end offset (KIP-279).
-    answer.leader_epoch, answer.end_offset = log.leader_epochs.end_offset_for(asked.leader_epoch, log.log_end_offset)
+    try:
+        epochs = log.leader_epochs
+    except StorageError as error:
+        logger.error("cannot read the leader epochs of %s: %s", partition, error)
+        answer.error_code = ErrorCode.KAFKA_STORAGE_ERROR
+        return answer
+    answer.leader_epoch, answer.end_offset = epochs.end_offset_for(asked.leader_epoch, log.log_end_offset)
     return answer

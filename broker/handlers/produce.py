@@ -164,10 +164,9 @@ def _append(
 def _wait(
     partition: Partition, pending: PendingProduce, response: PartitionProduceResponse, result: AppendResult
 ) -> None:
-    if pending.acks == 0:
-        return
+    # With acks=0, too: nobody is told, but the request's bytes count until then, or a producer could outrun the disk.
     pending.outstanding += 1
-    wait_for = partition.when_durable if pending.acks == 1 else partition.when_committed
+    wait_for = partition.when_committed if pending.acks == -1 else partition.when_durable
     wait_for(result.last_offset + 1, PartitionWait(pending, response))
 
 
