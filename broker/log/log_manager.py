@@ -335,8 +335,10 @@ class LogManager:
             log.close()
         with self.files.lock:
             self.files.write(self.disk)
-        # A log that is offline, or that failed, must be looked at again by the next start.
-        if not self.offline and not any(log.failure for log in self.logs.values()):
+        # A log that is offline, that failed, or whose last checkpoint never ran must be looked at by the next start,
+        # which after a clean stop believes that a log ends at its recovery point.
+        unsynced = any(log.failure or log.recovery_point < log.log_end_offset for log in self.logs.values())
+        if not self.offline and not unsynced:
             self.disk.write_atomically(self._path(CLEAN_SHUTDOWN_FILE), b"version: 0\n")
         self.disk.close()
 
