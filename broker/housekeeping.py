@@ -101,6 +101,8 @@ class Housekeeping:
         self._logs.expire_producers(self._clock.now_ms(), self._config().producer_id_expiration_ms)
 
     def _retain(self, log: PartitionLog, high_watermark: int) -> None:
+        if log.failure:
+            return  # deleted since the list was made: its directory may be another log's by now
         try:
             deleted = self._logs.apply_retention(log, self._clock.now_ms(), high_watermark)
         except StorageError as error:
