@@ -97,6 +97,22 @@ class Node:
         self._logs.load_all(now_ms=self._clock.now_ms())
         self._journal = Journal.open(self._filesystem, f"{data}/journal", JournalLimits.named(config.journal_profile))
         self._logs.replay(self._journal.replay(), now_ms=self._clock.now_ms())
+        if config.flush == "os" and self._journal.durable_sequence and not self._logs.offline:
+            self._begin_journal_anew(config)
+
+    def _begin_journal_anew(self, config: BrokerConfig) -> None:
+        """An earlier run kept a journal and this one does not: a replay of its entries by a later run would take back
+        what was appended without it."""
+        self._logs.checkpoint(0)
+        self._journal.close()
+        data, former = config.data_directory, f"{config.data_directory}/journal.former"
+        if self._filesystem.exists(former):
+            self._filesystem.remove_directory(former)
+        # First the name: half a journal would be a damaged one.
+        self._filesystem.rename(f"{data}/journal", former)
+        self._filesystem.sync_directory(data)
+        self._filesystem.remove_directory(former)
+        self._journal = Journal.open(self._filesystem, f"{data}/journal", JournalLimits.named(config.journal_profile))
 
     def _build_rooms(self, config: BrokerConfig) -> None:
         loop = asyncio.get_running_loop()
