@@ -77,7 +77,7 @@ def test_a_compacted_segment_is_what_kafkas_dump_tool_reads(
         client.ask("create topic", topic=topic, partitions=1, configs={"cleanup.policy": "compact"})
         records = [{"key": f"key {n % 7}", "value": f"{n} ".ljust(1000, "."), "partition": 0} for n in range(1200)]
         client.ask("produce", topic=topic, records=records)
-        first = first_offset_once_compacted(client, topic)
+        first = first_offset_once_compacted(client, broker, topic)
     finally:
         process.close()
 
@@ -91,7 +91,7 @@ def test_a_compacted_segment_is_what_kafkas_dump_tool_reads(
     assert "Found" not in index
 
 
-def first_offset_once_compacted(client: Client, topic: str) -> int:
+def first_offset_once_compacted(client: Client, broker: BrokerProcess, topic: str) -> int:
     """Read the beginning until it is no longer the first record that was written."""
     deadline = time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline:
@@ -99,4 +99,4 @@ def first_offset_once_compacted(client: Client, topic: str) -> int:
         if first["offset"] > 0:
             offset: int = first["offset"]
             return offset
-    raise AssertionError(f"not compacted within {DEADLINE_S} s")
+    raise AssertionError(f"not compacted within {DEADLINE_S} s:\n{broker.log_text()[-4000:]}")
