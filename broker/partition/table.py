@@ -119,6 +119,7 @@ class PartitionTable:
         is_missing = self._is_starting and self._logs.find(topic.topic_id, index) is None
         try:
             log = self._logs.get_or_create(topic.name, topic.topic_id, index, config=self._log_config_of(topic.name))
+            _ = log.leader_epochs  # read here, where a refusal is this partition's: leading needs them at once
         except StorageError as error:
             # One partition that cannot be opened must not take the others down; it stays offline and says why.
             logger.error("partition %s-%d is offline: %s", topic.name, index, error)

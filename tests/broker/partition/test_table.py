@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+
+from harness.data_node import data_node
 from harness.metadata_node import NODE_ID, MetadataNode
 from simulation import SimulatedFilesystem
 
@@ -9,6 +12,7 @@ from broker.clock import SystemClock
 from broker.durability import PageCache
 from broker.log import LogConfig, LogManager
 from broker.partition import PartitionTable
+from protocol.errors import ErrorCode
 
 
 def table_of(node: MetadataNode) -> PartitionTable:
@@ -54,3 +58,17 @@ def test_a_deleted_topic_is_found_by_none_of_its_names() -> None:
         assert table.find_by_id(topic_id, 0) is None
         assert table.find_encoded(b"orders", 0) is None
         assert table.find_encoded(topic_id, 0) is None
+
+
+def test_a_partition_that_cannot_be_led_is_offline_and_takes_nothing_with_it() -> None:
+    """The failure reached the metadata log, which took it for its own: the node acknowledged nothing more."""
+    with data_node() as node:
+        node.disk.make_directory("data/logs/broken-0")
+        node.disk.open("data/logs/broken-0/leader-epoch-checkpoint", create=True).append([b"0\n0\n"])
+        node.disk.fail("read", errno.EIO, path_part="broken-0/leader-epoch", times=-1)
+        node.metadata.run(node.metadata.controller.auto_create_topic("broken"))
+
+        assert node.partitions.find("broken", 0) is None
+        assert node.partitions.absence("broken", 0) is ErrorCode.KAFKA_STORAGE_ERROR
+        assert node.create("orders").is_leader
+        assert node.metadata.failures == []
