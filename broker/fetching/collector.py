@@ -55,7 +55,11 @@ class Collector:
         must_answer = limits.max_wait_ms <= 0 or not self.targets
         found: list[PartitionData] = []
         for target in self.targets:
-            data = self._read_one(target, remaining, total == 0 and limits.version >= AT_LEAST_ONE_BATCH_MIN_VERSION)
+            may_exceed = limits.version >= AT_LEAST_ONE_BATCH_MIN_VERSION
+            data = self._read_one(target, remaining, total == 0 if may_exceed else remaining > 0)
+            if not may_exceed and data.records:
+                # A cut message tells an old consumer that it must ask for more; an empty answer would tell nothing.
+                data.records = data.records[: max(0, min(remaining, target.request.partition_max_bytes))]
             size = len(data.records) if data.records else 0
             total += size
             remaining = max(0, remaining - size)
