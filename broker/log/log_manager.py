@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable
 from broker.log.checkpointing import Checkpoint, CheckpointFiles, Discards
 from broker.log.checkpoints import TopicPartition
 from broker.log.disk import OPEN_FILES_DEFAULT, Disk, parent_of
-from broker.log.journal_entries import KINDS, REMOVED, TRUNCATE, decode
+from broker.log.journal_entries import KINDS, REMOVED, decode
 from broker.log.log_config import LogConfig
 from broker.log.partition_directory import (
     DELETE_SUFFIX,
@@ -59,8 +59,6 @@ class LogManager:
         self.data_directory = data_directory
         self.logs: dict[LogKey, PartitionLog] = {}
         self.offline: dict[TopicPartition, str] = {}
-        # After `replay`: entries (kind, payload) that the journal must get before any other.
-        self.corrections: list[tuple[int, bytes]] = []
         self.files = CheckpointFiles(data_directory)
         self._config_of = config_of
         self._by_name: dict[TopicPartition, PartitionLog] = {}
@@ -94,6 +92,7 @@ class LogManager:
         key = (topic, partition)
         directory = self._path(directory_name(topic, partition))
         recovery_point = self.files.recovery_points.get(key)
+        start_offset = self.files.log_starts.get(key, 0)
         try:
             topic_id = self._read_topic_id(directory)
             if topic_id is None:
@@ -102,7 +101,7 @@ class LogManager:
                 self.disk,
                 LogIdentity(directory, topic, topic_id, partition),
                 self._config_of(topic),
-                log_start_offset=self.files.log_starts.get(key, 0),
+                log_start_offset=start_offset,
                 recovery_point=recovery_point or 0,
                 empty_producers_until=self.files.empty_until.get(key, -1),
                 clean=clean and recovery_point is not None,
@@ -118,7 +117,7 @@ class LogManager:
         if log.created_files:
             log.mark_dirty()
         self._adopt(log)
-        self._replays[(topic_id, partition)] = LogReplay(log, verified, log.recovery_point, recovery_point)
+        self._replays[(topic_id, partition)] = LogReplay(log, verified, log.recovery_point, start_offset)
 
     def _read_topic_id(self, directory: str) -> bytes | None:
         """None for a directory whose creation a crash interrupted before anything was promised; it is removed."""
@@ -150,7 +149,7 @@ class LogManager:
         """Repeat all of the journal's entries onto the logs, in order; returns how many concerned a log that is here.
 
         Entries of partitions that are gone are passed over. A log that cannot take one, or misses records at the end,
-        goes offline. Then `corrections` are to be put into the journal."""
+        goes offline."""
         applied = 0
         for entry in entries:
             if entry.kind not in KINDS:
@@ -177,24 +176,14 @@ class LogManager:
             if replay.hole:
                 self._take_offline(replay.log, f"the journal and the segments do not join: {replay.hole}")
                 continue
-            if replay.correction is not None:
-                logger.warning("%s: cut at %s by a truncation the journal did not see", replay.log, replay.cut_at)
-                self.corrections.append((TRUNCATE, replay.correction))
-                self._make_durable(replay.log)
-            elif replay.has_uncovered:
+            replay.finish()
+            if replay.has_uncovered:
                 uncovered.append(replay.log)
         self._replays.clear()
         # Records that reached a segment and not the journal: made durable before the journal names what follows them,
         # or a second crash could take them from under it.
         if uncovered:
             self._start_checkpoint(0, uncovered).run()
-
-    def _make_durable(self, log: PartitionLog) -> None:
-        """Sync without moving the recovery point: that waits until the journal has the correction."""
-        (work,) = begin_checkpoints([log])
-        work.run(self.disk)
-        self.disk.sync_directory(self.data_directory)
-        log.mark_dirty()
 
     def _take_offline(self, log: PartitionLog, reason: str) -> None:
         logger.error("partition %s is offline: %s", log, reason)

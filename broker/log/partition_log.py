@@ -405,14 +405,23 @@ class PartitionLog:
 
     # --- changing ----------------------------------------------------------------------------------------------------
 
+    def truncation_offset(self, offset: int) -> int:
+        """Where `truncate_to(offset)` would end the log: what the TRUNCATE entry says."""
+        return truncation.truncation_offset(self, offset)
+
     def truncate_to(self, offset: int) -> None:
-        """Drop records from `offset` on (the batch that holds it goes as a whole). Nothing may wait for `write_out`."""
+        """Drop records from `offset` on (the batch that holds it goes as a whole). Nothing may wait for `write_out`.
+
+        With a journal, only once the TRUNCATE entry is durable: were the cut known to the segments alone, a replay
+        would put the old records behind the new ones."""
         assert not self.pending and not self._written, f"{self}: write_out before truncate_to"
         truncation.truncate_to(self, offset)
         self._journalled_end_offset = self.written_end_offset
 
     def truncate_fully_and_start_at(self, offset: int) -> None:
-        """Drop everything; the log is empty and goes on at `offset`."""
+        """Drop everything; the log is empty and goes on at `offset`.
+
+        With a journal: `make_names_durable`, then a durable RESTARTED, then this."""
         assert not self.pending and not self._written, f"{self}: write_out before truncate_fully_and_start_at"
         truncation.restart_at(self, offset)
         self._journalled_end_offset = offset

@@ -29,6 +29,15 @@ class DirtyFiles:
     lowest_end_offset: int | None = None
 
 
+def truncation_offset(log: PartitionLog, offset: int) -> int:
+    """Where `truncate_to(offset)` would end the log: a batch is never split, its records before `offset` go too."""
+    if offset >= log.log_end_offset or offset < log.segments[0].base_offset:
+        return min(offset, log.log_end_offset)
+    segment = log.segments[log.segment_index(offset)]
+    found = segment.find_batch(offset) if segment.size_bytes else None
+    return offset if found is None else min(offset, found[1].base_offset)
+
+
 def truncate_to(log: PartitionLog, offset: int, *, repair: bool = False) -> None:
     """Drop everything from `offset` on. `repair`: also where the log already ends there, after a failed write."""
     if offset >= log.log_end_offset and not repair:
@@ -39,9 +48,8 @@ def truncate_to(log: PartitionLog, offset: int, *, repair: bool = False) -> None
     index = log.segment_index(offset)
     active = log.segments[index]
     found = active.find_batch(offset) if active.size_bytes else None
-    if found is not None and found[1].base_offset < offset:
-        # A batch is never split: the records before `offset` in it go, too.
-        offset = found[1].base_offset
+    if found is not None:
+        offset = min(offset, found[1].base_offset)
     _lower_recovery_point(log, offset)
     log.mark_dirty()
     _drop_segments(log, log.segments[index + 1 :])

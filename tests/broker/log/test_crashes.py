@@ -15,7 +15,6 @@ SEEDS_PER_TEST = 100
 STORIES = {
     "the names of a new log are durable before its first record counts": (2, 5, 34, 35),
     "a former partition's checkpoints are not taken for those of a new one of the same name": (81,),
-    "a truncation that the journal did not see still stands": (29, 100, 167, 230, 746, 1177, 1997, 60077, 61243),
     "a directory that is removed is renamed durably first": (90,),
     "truncations lower the recovery point to a batch's start": (66, 86, 88),
     "what was cut is cut durably": (389, 1031, 1286, 1939, 20622),
