@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import re
 
-from protocol.messages.api_versions import ApiVersion, ApiVersionsRequest, ApiVersionsResponse
-
 from broker.handlers.services import Services
 from broker.network import Api
 from broker.request import RequestContext
 from protocol.api_keys import ApiKey
 from protocol.errors import ErrorCode
+from protocol.messages.api_versions import ApiVersion, ApiVersionsRequest, ApiVersionsResponse
 
 SOFTWARE_NAME = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?")
 SOFTWARE_NAME_MIN_VERSION = 3

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from broker.handlers.services import Services
+from broker.request import RequestContext
+from protocol.errors import ErrorCode
 from protocol.messages.describe_producers import (
     DescribeProducersRequest,
     DescribeProducersResponse,
@@ -9,10 +12,6 @@ from protocol.messages.describe_producers import (
     ProducerState,
     TopicResponse,
 )
-
-from broker.handlers.services import Services
-from broker.request import RequestContext
-from protocol.errors import ErrorCode
 
 
 def handle(services: Services, context: RequestContext, request: DescribeProducersRequest) -> DescribeProducersResponse:
