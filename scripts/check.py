@@ -24,7 +24,7 @@ def steps() -> list[tuple[str, list[str]]]:
     packages = [argument for package in PACKAGES for argument in ("-p", package)]
     return [
         ("format", [python, "-m", "ruff", "format", "--check", "--quiet", "."]),
-        ("lint", [python, "-m", "ruff", "check", "--quiet", "."]),
+        ("lint", [python, "-m", "ruff", "check", "--quiet", "--no-cache", "."]),
         ("types", [python, "-m", "mypy", "--strict", "--no-error-summary", *packages]),
         ("imports", [lint_imports, "--no-logo", "--cache-dir", ".import_linter_cache"]),
     ]

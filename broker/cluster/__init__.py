@@ -5,7 +5,7 @@ from broker.cluster.forwarder import Forwarder
 from broker.cluster.identity import ClusterIdentity
 from broker.cluster.joining import QuorumJoiner
 from broker.cluster.lifecycle import BrokerLifecycle
-from broker.cluster.membership import member_addresses, quorum_settings
+from broker.cluster.membership import member_addresses, quorum_settings, stands_alone
 
 __all__ = [
     "BrokerLifecycle",
@@ -17,4 +17,5 @@ __all__ = [
     "QuorumJoiner",
     "member_addresses",
     "quorum_settings",
+    "stands_alone",
 ]

@@ -17,6 +17,7 @@ def find_by_name(services: Services, topic: str, index: int) -> Partition:
     """Raises KafkaError: NOT_LEADER_OR_FOLLOWER where other brokers have it, else UNKNOWN_TOPIC_OR_PARTITION."""
     partition = services.partitions.find(topic, index)
     if partition is None:
+        _refuse_offline(services, topic, index)
         raise _absent(services.metadata.image.topics_by_name.get(topic), index, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
     return partition
 
@@ -25,8 +26,14 @@ def find_by_id(services: Services, topic_id: bytes, index: int) -> Partition:
     """The same by id, which nobody has where it is UNKNOWN_TOPIC_ID."""
     partition = services.partitions.find_by_id(topic_id, index)
     if partition is None:
+        _refuse_offline(services, topic_id, index)
         raise _absent(services.metadata.image.topics_by_id.get(topic_id), index, ErrorCode.UNKNOWN_TOPIC_ID)
     return partition
+
+
+def _refuse_offline(services: Services, topic: str | bytes, index: int) -> None:
+    if services.partitions.absence(topic, index) is ErrorCode.KAFKA_STORAGE_ERROR:
+        raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, "its log cannot be opened here; see the broker's log")
 
 
 def _absent(topic: TopicImage | None, index: int, unknown: ErrorCode) -> KafkaError:

@@ -43,7 +43,7 @@ class FollowerRole:
     @property
     def is_stored(self) -> bool:
         """Whether the end of the log is durable: only then may it be told to the leader."""
-        return self.partition.durable_end_offset >= self.log.log_end_offset
+        return not self.partition.is_being_cut and self.partition.durable_end_offset >= self.log.log_end_offset
 
     @property
     def last_fetched_epoch(self) -> int:
@@ -73,15 +73,13 @@ class FollowerRole:
 
         Raises StorageError."""
         log = self.log
-        offset = truncation_offset(log, leader_epoch, leader_end_offset)
-        former_end_offset = log.log_end_offset
-        log.truncate_to(offset)
+        offset = log.truncation_offset(truncation_offset(log, leader_epoch, leader_end_offset))
         if offset < self.partition.high_watermark:
             # Only an unclean election, or a replica that lost its disk and was elected, can ask for that.
             logger.error(
                 "%s: truncated to %d, below the high watermark %d: the leader %d at epoch %d does not have the rest",
                 log,
-                log.log_end_offset,
+                offset,
                 self.partition.high_watermark,
                 self.leader_id,
                 self.leader_epoch,
@@ -90,23 +88,26 @@ class FollowerRole:
             logger.info(
                 "%s: truncated from %d to %d, where its history parts from that of leader %d at epoch %d",
                 log,
-                former_end_offset,
                 log.log_end_offset,
+                offset,
                 self.leader_id,
                 self.leader_epoch,
             )
-        self.partition.history_changed(
+        self.partition.change_history(
             journal_entries.TRUNCATE,
-            journal_entries.encode_truncate(log.topic_id, log.partition, log.log_end_offset),
+            journal_entries.encode_truncate(log.topic_id, log.partition, offset),
+            lambda: log.truncate_to(offset),
         )
 
     def restart_at(self, offset: int) -> None:
         """Nothing here is of use: what the leader has begins at `offset`, behind the end of this log. StorageError."""
         log = self.log
         logger.warning("%s: begins anew at %d, where the log of leader %d begins", log, offset, self.leader_id)
-        log.truncate_fully_and_start_at(offset)
-        self.partition.history_changed(
-            journal_entries.RESTARTED, journal_entries.encode_restarted(log.topic_id, log.partition, offset)
+        log.make_names_durable()
+        self.partition.change_history(
+            journal_entries.RESTARTED,
+            journal_entries.encode_restarted(log.topic_id, log.partition, offset),
+            lambda: log.truncate_fully_and_start_at(offset),
         )
 
     def stored(self) -> None:

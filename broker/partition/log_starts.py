@@ -42,8 +42,10 @@ class LogStarts:
             )
         try:
             async with asyncio.timeout(timeout_ms / 1000):
-                if target > partition.log.log_start_offset:
-                    await self.advance(target)
+                is_news = target > partition.log.log_start_offset
+                # Also where the start was there already: who moved it may be waiting yet, or have been refused.
+                await self.advance(max(target, partition.log.log_start_offset))
+                if is_news:
                     partition.tell_replicas()
                 await self._until_everywhere(target)
         except TimeoutError:
@@ -53,7 +55,10 @@ class LogStarts:
     def advance(self, offset: int) -> asyncio.Future[None]:
         """Move the start of this replica; the future is done when that is durable. Raises KafkaError."""
         partition = self._partition
-        partition.log.advance_log_start(offset)
+        try:
+            partition.log.advance_log_start(offset)
+        except StorageError as error:
+            raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, str(error)) from error
         payload = journal_entries.encode_log_start(partition.topic_id, partition.index, offset)
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:

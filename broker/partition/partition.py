@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from broker.log import AppendOrigin, AppendResult, PartitionLog, journal_entries
-from broker.metadata import PartitionImage
+from broker.metadata import PartitionImage, is_internal
 from broker.partition.follower import FollowerRole
 from broker.partition.host import ALL_REPLICAS, PartitionHost
 from broker.partition.leader import LeaderRole, Proposal
@@ -27,12 +28,15 @@ class Partition(ReadableReplica):
     def __init__(self, log: PartitionLog, host: PartitionHost, *, high_watermark: int | None = None) -> None:
         """`high_watermark` as it was checkpointed, where it was."""
         super().__init__(log, host, log.log_start_offset if high_watermark is None else high_watermark)
+        self._is_internal = is_internal(log.topic)
         # What recovery found is durable; from there on the journal says so.
         self.durable_end_offset = log.log_end_offset
         self.log_starts = LogStarts(self, host)
         self._write_scheduled = False
         # Counts truncations: the journal's word on an entry from before one says nothing about the log as it is.
         self._history = 0
+        # What is cut from the log once the journal says so; a change of role does it at once.
+        self._pending_cut: Callable[[], None] | None = None
         self._failure: str = ""
         # Why the disk refused the last write; told in the log when it changes, not once a request.
         self._refusal = ""
@@ -67,6 +71,7 @@ class Partition(ReadableReplica):
 
     def resign(self, error: ErrorCode) -> None:
         """The role ends; whoever waits for its promises hears `error`."""
+        self._cut()
         if self._role is None:
             return
         leader, self._leader_role, self._follower_role = self._leader_role, None, None
@@ -93,6 +98,10 @@ class Partition(ReadableReplica):
         Nothing is promised yet: `when_durable` and `when_committed` say when. Raises KafkaError.
         """
         role = self._leader()
+        if self._is_internal and origin is AppendOrigin.CLIENT:
+            raise KafkaError(
+                ErrorCode.INVALID_TOPIC_EXCEPTION, f"{self.topic} is internal: clients may not write to it"
+            )
         if self._failure:
             raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, self._failure)
         if role.under_min_isr and required_acks == ALL_REPLICAS:
@@ -104,6 +113,9 @@ class Partition(ReadableReplica):
         try:
             result = log.append_as_leader(records, leader_epoch=role.leader_epoch, now_ms=now_ms, origin=origin)
         except StorageError as error:
+            if not log.failure:
+                # The log refuses until a write has told of it, and this may be the first append of its turn.
+                self._write_soon()
             raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, str(error)) from error
         if not result.is_duplicate:
             self.appended(len(records))
@@ -112,6 +124,10 @@ class Partition(ReadableReplica):
     def appended(self, size_bytes: int) -> None:
         """The log has collected `size_bytes` more for the next `write_out`."""
         self._committed_bytes.appended(self.log.log_end_offset, size_bytes)
+        if not self._write_scheduled:
+            self._write_soon()
+
+    def _write_soon(self) -> None:
         if not self._write_scheduled:
             self._write_scheduled = True
             self._host.schedule_write(self)
@@ -126,7 +142,10 @@ class Partition(ReadableReplica):
             if entry:
                 end_offset, history = log.written_end_offset, self._history
                 self._host.durability.append(
-                    journal_entries.APPEND, entry, lambda: self._became_durable(end_offset, history)
+                    journal_entries.APPEND,
+                    entry,
+                    lambda: self._became_durable(end_offset, history),
+                    record_count=max(1, end_offset - former_end_offset),
                 )
         except StorageError as error:
             self._write_failed(error)
@@ -263,12 +282,34 @@ class Partition(ReadableReplica):
             self._committed_bytes.committed(offset)
             self._notify_progress()
 
-    def history_changed(self, kind: int, payload: bytes) -> None:
-        """The log was cut, or begins anew; `payload` is the journal's entry of that."""
+    def change_history(self, kind: int, payload: bytes, cut: Callable[[], None]) -> None:
+        """Cut the log, or begin it anew, by `cut`, as soon as the journal durably says so in `payload`.
+
+        Were the cut known to the segments alone, a replay after a crash would put old records behind new ones."""
+        if self._write_scheduled:
+            self.write_out()
+        assert self._pending_cut is None, f"{self}: one cut at a time"
+        self._pending_cut = cut
+        self._host.durability.append(kind, [payload], self._cut)
+        self._host.durability.wake()
+
+    @property
+    def is_being_cut(self) -> bool:
+        return self._pending_cut is not None
+
+    def _cut(self) -> None:
+        cut, self._pending_cut = self._pending_cut, None
+        if cut is None:
+            return
+        try:
+            cut()
+        except StorageError as error:
+            self._write_failed(error)
+            return
         self._history += 1
         self._committed_bytes.forget()
-        self.durable_end_offset = min(self.durable_end_offset, self.log.log_end_offset)
+        # What is left was in the journal before the cut.
+        self.durable_end_offset = self.log.log_end_offset
         self._high_watermark = max(min(self._high_watermark, self.log.log_end_offset), self.log.log_start_offset)
-        end_offset, history = self.log.log_end_offset, self._history
-        self._host.durability.append(kind, [payload], lambda: self._became_durable(end_offset, history))
-        self._host.durability.wake()
+        if self._follower_role is not None:
+            self._follower_role.stored()

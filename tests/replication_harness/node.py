@@ -42,7 +42,9 @@ class SlowJournal:
         self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
         self._is_due = False
 
-    def append(self, kind: int, parts: Sequence[Buffer], on_durable: Callable[[], None]) -> None:
+    def append(
+        self, kind: int, parts: Sequence[Buffer], on_durable: Callable[[], None], *, record_count: int = 1
+    ) -> None:
         self._waiting.append((self.journal.enqueue(kind, parts), on_durable))
 
     def wake(self) -> None:
@@ -80,8 +82,6 @@ class ReplicaNode:
         self.logs.load_all()
         self.journal = Journal.open(self.disk, "data/journal", LIMITS)
         self.logs.replay(self.journal.replay())
-        for kind, payload in self.logs.corrections:
-            self.journal.enqueue(kind, [payload])
         assert not self.logs.offline, self.logs.offline
         self.publisher = MetadataPublisher()
         loop: Any = _LoopOfNode(self)
