@@ -14,7 +14,7 @@ from broker.partition.isr import FollowerProgress
 from broker.partition.leader import LeaderRole
 from protocol.messages.fetch import EpochEndOffset
 
-SEEDS_MAX = 40
+SEEDS_MAX = 80
 
 Mutate = Callable[[pytest.MonkeyPatch], None]
 
