@@ -447,7 +447,7 @@ class PartitionLog:
         """Drop records from `offset` on (the batch that holds it goes as a whole). Nothing may wait for `write_out`.
 
         With a journal, only once the TRUNCATE entry is durable: were the cut known to the segments alone, a replay
-        would put the old records behind the new ones."""
+        would put the old records behind the new ones. Below the log's start it is `truncate_fully_and_start_at`."""
         assert not self.pending and not self._written, f"{self}: write_out before truncate_to"
         truncation.truncate_to(self, offset)
         self._journalled_end_offset = self.written_end_offset

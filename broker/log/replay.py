@@ -82,7 +82,7 @@ class LogReplay:
         log.write_out()
 
     def _has(self, header: BatchHeader) -> bool:
-        if header.base_offset < self.verified.start_offset:
+        if header.base_offset < max(self.verified.start_offset, self.log.segments[0].base_offset):
             # Synced, or given up since. One that ends behind what is synced is of a history that is cut further on.
             return True
         return header.next_offset <= self.log.log_end_offset and self.verified.holds(header)
@@ -95,6 +95,11 @@ class LogReplay:
         self.verified.start_offset = min(self.verified.start_offset, self.log.log_end_offset)
 
     def _truncate(self, offset: int) -> None:
+        first = self.log.segments[0].base_offset
+        if offset < first:
+            # Made before that segment became the first (so low a cut is a RESTARTED), so what is synced came after it;
+            # what was appended behind that in this replay came before.
+            offset = max(first, self.verified.start_offset)
         if offset <= self.log.log_end_offset:
             # Whatever is missing lies behind the cut: those records were dropped on purpose.
             self.hole = ""

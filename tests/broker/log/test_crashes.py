@@ -39,3 +39,19 @@ def test_what_was_acknowledged_survives_crashes_anywhere(first_seed: int) -> Non
 def test_the_seeds_that_need_a_precaution_find_it_in_place(precaution: str) -> None:
     for seed in STORIES[precaution]:
         run_log_seed(seed)
+
+
+# Found by the soak, in lives of eight.
+LONG_STORIES = {
+    "what a failed sync left in the page cache is written again": (200111, 200186),
+    "a log's start is published before its recovery point": (200159, 200723),
+    "a start that was published stays where the journal rebuilds what is below it": (400487, 200647),
+    "a cut below the first segment is older than what is synced": (503217, 601008, 601268, 600297),
+    "a cut is in the journal before it is made": (201269, 400013, 200044),
+}
+
+
+@pytest.mark.parametrize("precaution", LONG_STORIES)
+def test_longer_lives_find_their_precautions_in_place(precaution: str) -> None:
+    for seed in LONG_STORIES[precaution]:
+        run_log_seed(seed, lives=8, operations_max=200)
