@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from broker.config import BrokerConfig
 from wal import Buffer, Journal, StorageError
 
 logger = logging.getLogger(__name__)
@@ -199,3 +200,17 @@ class PageCache:
 def _complete(waiting: asyncio.Future[None]) -> None:
     if not waiting.done():
         waiting.set_result(None)
+
+
+def durability_of(config: BrokerConfig, committer: Committer, loop: asyncio.AbstractEventLoop) -> Durability:
+    """What `flush` chooses."""
+    if config.flush == "os":
+        return PageCache(loop=loop)
+    if config.flush == "interval":
+        return IntervalCommitter(
+            committer,
+            loop=loop,
+            interval_ms=config.log_flush_interval_ms,
+            interval_messages=config.log_flush_interval_messages,
+        )
+    return committer

@@ -9,20 +9,19 @@ commit what is left → close the logs cleanly.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import secrets
 import signal
 from collections.abc import Callable
 
-from broker.background import BackgroundTasks
+from broker.background import BackgroundTasks, spare_the_collector
 from broker.clock import Clock, SystemClock
 from broker.cluster import ClusterIdentity, stands_alone
 from broker.config import BrokerConfig, effective_topic_configs
 from broker.config import Listener as ListenerSetting
 from broker.data_directory import DirectoryLock
 from broker.descriptors import share_descriptors
-from broker.durability import Committer, Durability, IntervalCommitter, PageCache
+from broker.durability import Committer, durability_of
 from broker.fetching import FetchSessions, ReplicaSessions
 from broker.groups import GroupCoordinator
 from broker.handlers import APIS
@@ -154,7 +153,7 @@ class Node:
         loop = asyncio.get_running_loop()
         member = self._member
         self._committer = Committer(self._journal, loop=loop, on_failure=self._storage_failed)
-        durability = _durability(config, self._committer, loop)
+        durability = durability_of(config, self._committer, loop)
         self._partitions = PartitionTable(
             self._logs,
             node_id=config.node_id,
@@ -309,19 +308,6 @@ def _fetch_session_id() -> int:
     return secrets.randbelow(FETCH_SESSION_IDS) + 1
 
 
-def _durability(config: BrokerConfig, committer: Committer, loop: asyncio.AbstractEventLoop) -> Durability:
-    if config.flush == "os":
-        return PageCache(loop=loop)
-    if config.flush == "interval":
-        return IntervalCommitter(
-            committer,
-            loop=loop,
-            interval_ms=config.log_flush_interval_ms,
-            interval_messages=config.log_flush_interval_messages,
-        )
-    return committer
-
-
 def run_node(config: BrokerConfig, *, on_ready: Callable[[Node], None] = lambda node: None) -> int:
     """Serve until SIGINT or SIGTERM; returns the exit status. A second signal ends the process at once.
 
@@ -352,18 +338,8 @@ async def _serve(config: BrokerConfig, on_ready: Callable[[Node], None]) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, asked_to_stop)
-    _spare_the_collector()
+    spare_the_collector()
     on_ready(node)
     await node.stop_requested.wait()
     await node.stop()
     return 0
-
-
-def _spare_the_collector() -> None:
-    """What exists now stays, and what requests make has no cycles: look for garbage rarely, and not at all of that.
-
-    The collector's default costs about a tenth of the CPU of a single-record produce request.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)

@@ -12,26 +12,17 @@ only what a checkpoint or a compaction took out with it runs elsewhere.
 from __future__ import annotations
 
 import logging
-from bisect import bisect_right
-from collections.abc import Callable
 
-from broker.log import leader_epochs as epochs_file
-from broker.log import producer_tracking, reading, retention, rolling, time_search, truncation
-from broker.log.disk import Buffer, Disk, parent_of
+from broker.log import producer_tracking, retention, rolling, truncation
+from broker.log.disk import Buffer, parent_of
 from broker.log.journal_entries import encode_append_header
-from broker.log.leader_epochs import LeaderEpochs, load_leader_epochs, recover_leader_epochs
 from broker.log.log_config import LONG_MAX, LogConfig
-from broker.log.producer_state import ProducerStates
+from broker.log.readable_log import ReadableLog
 from broker.log.results import (
-    ActiveProducer,
     AppendOrigin,
     AppendResult,
-    ReadResult,
-    TimestampOffset,
 )
-from broker.log.segment import RELATIVE_OFFSET_MAX, IndexedBatch, Segment
-from broker.log.snapshots import Snapshots
-from broker.log.transaction_index import AbortedTransaction
+from broker.log.segment import RELATIVE_OFFSET_MAX, Segment
 from broker.log.validation import validate
 from protocol.errors import ErrorCode, KafkaError
 from protocol.records import (
@@ -40,7 +31,7 @@ from protocol.records import (
     stamp_prefix,
     verify_crc,
 )
-from wal import CorruptionError, StorageError
+from wal import StorageError
 
 logger = logging.getLogger(__name__)
 
@@ -50,92 +41,8 @@ COPIED_BYTES_MAX = 8192
 UNKNOWN_TIMESTAMP = -1
 
 
-class PartitionLog:
+class PartitionLog(ReadableLog):
     """One log, open. Made by recovery.py (`open_log`, `create_log`), closed by `close`."""
-
-    def __init__(
-        self,
-        disk: Disk,
-        directory: str,
-        *,
-        topic: str,
-        topic_id: bytes,
-        partition: int,
-        config: LogConfig,
-        segments: list[Segment],
-        log_start_offset: int,
-        log_end_offset: int,
-    ) -> None:
-        assert segments, "a log has an active segment"
-        self.disk = disk
-        self.directory = directory
-        self.topic = topic
-        self.topic_id = topic_id
-        self.partition = partition
-        self.config = config
-        self.segments = segments
-        self.log_start_offset = log_start_offset
-        self.log_end_offset = log_end_offset
-        self.written_end_offset = log_end_offset
-        self.recovery_point = log_end_offset
-        self.failure = ""
-        # Of a new log: what must be durable before its first write counts.
-        self.created_files: list[str] = []
-        self.discarded: list[str] = []
-        self.snapshots = Snapshots(disk, directory)
-        self.read_positions: dict[int, tuple[Segment, int]] = {}
-        self.dirty = truncation.DirtyFiles()
-        # The manager hears of the first change after a checkpoint, and of a truncation below the recovery point.
-        self.on_dirty: Callable[[PartitionLog], None] | None = None
-        self.on_recovery_point_lowered: Callable[[PartitionLog], None] | None = None
-        self._leader_epochs: LeaderEpochs | None = None
-        self._producer_states: ProducerStates | None = None
-        self._last_epoch = -2  # of the last append as leader; assigning an epoch again changes nothing
-        self.pending: list[Buffer] = []
-        self.pending_batches: list[IndexedBatch] = []
-        self._written: list[Buffer] = []
-        self._journalled_end_offset = log_end_offset
-        self._abandoned: StorageError | None = None
-        self.room_bytes = -1  # of the active segment; negative: not looked at yet
-        self.roll_timestamp = LONG_MAX  # a batch younger than this begins a new segment
-        self.last_offset_max = segments[-1].base_offset + RELATIVE_OFFSET_MAX
-
-    def __repr__(self) -> str:
-        return f"{self.topic}-{self.partition}"
-
-    @property
-    def active(self) -> Segment:
-        return self.segments[-1]
-
-    @property
-    def journalled_end_offset(self) -> int:
-        """The end of what the journal was given: what a follower may copy, for the log takes none of it back."""
-        return self._journalled_end_offset
-
-    @property
-    def leader_epochs(self) -> LeaderEpochs:
-        if self._leader_epochs is None:
-            try:
-                self._leader_epochs = load_leader_epochs(self.disk, self.directory)
-            except CorruptionError as error:
-                logger.warning("%s: %s; its epochs are read from the batches instead", self, error)
-                self._leader_epochs = recover_leader_epochs(self.segments)
-        return self._leader_epochs
-
-    @leader_epochs.setter
-    def leader_epochs(self, epochs: LeaderEpochs) -> None:
-        self._leader_epochs = epochs
-
-    @property
-    def producer_states(self) -> ProducerStates:
-        if self._producer_states is None:
-            self._producer_states = self.snapshots.restore(self, self.written_end_offset)
-        return self._producer_states
-
-    @producer_states.setter
-    def producer_states(self, states: ProducerStates | None) -> None:
-        """None: looked up from snapshot and segments when next needed."""
-        self._producer_states = states
 
     # --- appending -------------------------------------------------------------------------------------------------
 
@@ -365,78 +272,6 @@ class PartitionLog:
         self.roll_timestamp = LONG_MAX
         self.last_offset_max = self.active.base_offset + RELATIVE_OFFSET_MAX
 
-    # --- reading ---------------------------------------------------------------------------------------------------
-
-    def read(self, offset: int, *, max_bytes: int, max_offset: int, at_least_one_batch: bool = True) -> ReadResult:
-        """Whole batches from the one that holds `offset` on, all below `max_offset` (exclusive) and what is written.
-
-        KafkaError: OFFSET_OUT_OF_RANGE, or KAFKA_STORAGE_ERROR / CORRUPT_MESSAGE where the file is not what it was."""
-        return reading.read(self, offset, max_bytes, max_offset, at_least_one_batch)
-
-    def offset_for_timestamp(self, timestamp: int, *, max_offset: int) -> TimestampOffset | None:
-        """The first record below `max_offset` that is not older than `timestamp`."""
-        return time_search.offset_for_timestamp(self, timestamp, max_offset)
-
-    def offset_of_max_timestamp(self, *, max_offset: int) -> TimestampOffset | None:
-        """The first record with the largest timestamp below `max_offset`."""
-        return time_search.offset_of_max_timestamp(self, max_offset)
-
-    def segment_index(self, offset: int) -> int:
-        """Which segment would hold `offset`: the last one that begins at or before it."""
-        segments = self.segments
-        if offset >= segments[-1].base_offset:
-            return len(segments) - 1
-        return max(0, bisect_right(segments, offset, key=_base_offset) - 1)
-
-    def segment_end_offset(self, index: int) -> int:
-        """Where segment `index` ends (exclusive), as far as it is written."""
-        return self.segments[index + 1].base_offset if index + 1 < len(self.segments) else self.written_end_offset
-
-    def segment_base_offsets(self, *, modified_before_ms: int) -> list[int]:
-        """Base offsets of segments whose youngest record is not after `modified_before_ms`; -1 is all of them."""
-        return [
-            segment.base_offset
-            for segment in self.segments
-            if modified_before_ms < 0 or segment.max_timestamp <= modified_before_ms
-        ]
-
-    @property
-    def size_bytes(self) -> int:
-        return sum([segment.size_bytes for segment in self.segments])
-
-    # --- producers and transactions ----------------------------------------------------------------------------------
-
-    def producers(self) -> list[ActiveProducer]:
-        return [
-            ActiveProducer(
-                producer_id,
-                entry.producer_epoch,
-                entry.last_sequence,
-                entry.last_timestamp,
-                entry.coordinator_epoch,
-                entry.transaction_first_offset,
-            )
-            for producer_id, entry in self.producer_states.entries.items()
-        ]
-
-    @property
-    def first_unstable_offset(self) -> int | None:
-        """First offset of the oldest open transaction. See `last_stable_offset` for what read_committed may see."""
-        return self.producer_states.first_ongoing_offset
-
-    def last_stable_offset(self, high_watermark: int) -> int:
-        """KIP-98: the end of what is decided, counting a marker only once it is below the high watermark."""
-        unstable = self.producer_states.first_unstable_offset(high_watermark)
-        return high_watermark if unstable is None else min(unstable, high_watermark)
-
-    def aborted_transactions(self, start_offset: int, end_offset: int) -> list[AbortedTransaction]:
-        """Those with records in [start_offset, end_offset), for a read_committed consumer to leave out."""
-        return reading.aborted_transactions(self, start_offset, end_offset)
-
-    def expire_producers(self, now_ms: int, expiration_ms: int) -> int:
-        """producer.id.expiration.ms: forget idle producers; returns how many."""
-        return self.producer_states.expire(now_ms, expiration_ms)
-
     # --- changing ----------------------------------------------------------------------------------------------------
 
     def truncation_offset(self, offset: int) -> int:
@@ -488,21 +323,3 @@ class PartitionLog:
             if self.dirty.marked or self.dirty.files:
                 self.checkpoint()
         self.disk.forget_directory(self.directory)
-
-    @property
-    def producer_states_loaded(self) -> bool:
-        return self._producer_states is not None
-
-    @property
-    def leader_epochs_to_write(self) -> bytes | None:
-        """The epoch file's new content, or None where it is up to date."""
-        epochs = self._leader_epochs
-        return epochs.encode() if epochs is not None and epochs.dirty else None
-
-    @property
-    def leader_epochs_path(self) -> str:
-        return f"{self.directory}/{epochs_file.FILE_NAME}"
-
-
-def _base_offset(segment: Segment) -> int:
-    return segment.base_offset

@@ -18,7 +18,7 @@ from protocol.records import RECORD_BATCH_HEADER_SIZE
 from wal import CorruptionError, StorageError
 
 if TYPE_CHECKING:
-    from broker.log.partition_log import PartitionLog
+    from broker.log.readable_log import ReadableLog
     from broker.log.segment import Segment
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ _WALK = Struct(">qi4xb6xi")  # base offset, length, magic, last offset delta
 _unpack_walk = _WALK.unpack_from
 
 
-def read(log: PartitionLog, offset: int, max_bytes: int, max_offset: int, at_least_one_batch: bool) -> ReadResult:
+def read(log: ReadableLog, offset: int, max_bytes: int, max_offset: int, at_least_one_batch: bool) -> ReadResult:
     if offset < log.log_start_offset or offset > log.log_end_offset:
         raise KafkaError(
             ErrorCode.OFFSET_OUT_OF_RANGE,
@@ -47,7 +47,7 @@ def read(log: PartitionLog, offset: int, max_bytes: int, max_offset: int, at_lea
         raise KafkaError(code, f"{log} cannot be read at offset {offset}: {error}") from error
 
 
-def _read(log: PartitionLog, offset: int, max_bytes: int, end_offset: int, at_least_one_batch: bool) -> ReadResult:
+def _read(log: ReadableLog, offset: int, max_bytes: int, end_offset: int, at_least_one_batch: bool) -> ReadResult:
     place = log.read_positions.pop(offset, None) or _locate(log, offset)
     segment, position = place
     if position >= segment.size_bytes:
@@ -76,14 +76,14 @@ def _read(log: PartitionLog, offset: int, max_bytes: int, end_offset: int, at_le
     return ReadResult(data if whole == len(data) else data[:whole], next_offset)
 
 
-def _locate(log: PartitionLog, offset: int) -> tuple[Segment, int]:
+def _locate(log: ReadableLog, offset: int) -> tuple[Segment, int]:
     index = log.segment_index(offset)
     segment = log.segments[index]
     found = segment.find_batch(offset) if segment.size_bytes else None
     return (segment, segment.size_bytes if found is None else found[0])
 
 
-def _segment_after(log: PartitionLog, segment: Segment) -> Segment | None:
+def _segment_after(log: ReadableLog, segment: Segment) -> Segment | None:
     index = log.segment_index(segment.base_offset) + 1
     while index < len(log.segments):
         if log.segments[index].size_bytes:
@@ -92,7 +92,7 @@ def _segment_after(log: PartitionLog, segment: Segment) -> Segment | None:
     return None
 
 
-def _first_batch(log: PartitionLog, segment: Segment, position: int, data: bytes) -> tuple[bytes, int, int]:
+def _first_batch(log: ReadableLog, segment: Segment, position: int, data: bytes) -> tuple[bytes, int, int]:
     """The batch at `position` as a whole, however large."""
     if len(data) < RECORD_BATCH_HEADER_SIZE:
         raise CorruptionError(f"{segment.log_path} ends inside a batch at byte {position}")
@@ -128,14 +128,14 @@ def whole_batches(data: bytes, end_offset: int, segment: Segment, position: int)
     return at, next_offset
 
 
-def _remember(log: PartitionLog, offset: int, segment: Segment, position: int) -> None:
+def _remember(log: ReadableLog, offset: int, segment: Segment, position: int) -> None:
     positions = log.read_positions
     positions[offset] = (segment, position)
     if len(positions) > POSITIONS_KEPT:
         del positions[next(iter(positions))]
 
 
-def aborted_transactions(log: PartitionLog, start_offset: int, end_offset: int) -> list[AbortedTransaction]:
+def aborted_transactions(log: ReadableLog, start_offset: int, end_offset: int) -> list[AbortedTransaction]:
     found: list[AbortedTransaction] = []
     for segment in log.segments[log.segment_index(start_offset) :]:
         for entry in segment.transaction_index.entries():

@@ -18,7 +18,7 @@ from protocol.records import BatchHeader, ControlType, read_end_transaction_mark
 from wal import CorruptionError
 
 if TYPE_CHECKING:
-    from broker.log.partition_log import PartitionLog
+    from broker.log.readable_log import ReadableLog
     from broker.log.segment import Segment
 
 SNAPSHOT_SUFFIX = ".snapshot"
@@ -38,7 +38,7 @@ class Snapshots:
     def path(self, offset: int) -> str:
         return f"{self.directory}/{offset:020d}{SNAPSHOT_SUFFIX}"
 
-    def take(self, log: PartitionLog) -> str | None:
+    def take(self, log: ReadableLog) -> str | None:
         """Write the state at the log's end, without sync; returns the path, None where nothing needs writing.
         Nothing may be pending: a snapshot is of what is written."""
         if not log.producer_states_loaded:
@@ -59,7 +59,7 @@ class Snapshots:
         self._drop_superseded(log)
         return path
 
-    def _drop_superseded(self, log: PartitionLog) -> None:
+    def _drop_superseded(self, log: ReadableLog) -> None:
         starts = {segment.base_offset for segment in log.segments}
         kept = [offset for offset in self.offsets[:-1] if offset in starts] + self.offsets[-1:]
         # The one before the newest stays until the newest is synced: a torn file must find a predecessor.
@@ -87,7 +87,7 @@ class Snapshots:
         while len(self.offsets) > 1 and self.offsets[0] < offset:
             self.disk.remove(self.path(self.offsets.pop(0)))
 
-    def restore(self, log: PartitionLog, end_offset: int) -> ProducerStates:
+    def restore(self, log: ReadableLog, end_offset: int) -> ProducerStates:
         """The state of everything below `end_offset`."""
         states, position = self._newest(log, end_offset)
         if position >= end_offset:
@@ -100,7 +100,7 @@ class Snapshots:
                 replay_segment(states, segment, max(position, segment.base_offset), end_offset)
         return states
 
-    def _newest(self, log: PartitionLog, end_offset: int) -> tuple[ProducerStates, int]:
+    def _newest(self, log: ReadableLog, end_offset: int) -> tuple[ProducerStates, int]:
         """The best known state at or below `end_offset`, and the offset it is of."""
         for offset in reversed(self.offsets[: bisect_right(self.offsets, end_offset)]):
             if offset < self.empty_until <= end_offset:

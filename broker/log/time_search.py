@@ -10,10 +10,10 @@ from broker.log.validation import DECOMPRESSED_BYTES_MAX
 from protocol.records import BatchHeader, Record, read_records
 
 if TYPE_CHECKING:
-    from broker.log.partition_log import PartitionLog
+    from broker.log.readable_log import ReadableLog
 
 
-def offset_for_timestamp(log: PartitionLog, timestamp: int, max_offset: int) -> TimestampOffset | None:
+def offset_for_timestamp(log: ReadableLog, timestamp: int, max_offset: int) -> TimestampOffset | None:
     start_offset = log.log_start_offset
     for index in range(log.segment_index(start_offset), len(log.segments)):
         segment = log.segments[index]
@@ -42,7 +42,7 @@ def _first_at_or_after(segment: Segment, timestamp: int, start_offset: int) -> T
     return None
 
 
-def offset_of_max_timestamp(log: PartitionLog, max_offset: int) -> TimestampOffset | None:
+def offset_of_max_timestamp(log: ReadableLog, max_offset: int) -> TimestampOffset | None:
     best: Segment | None = None
     for segment in log.segments[log.segment_index(log.log_start_offset) :]:
         # The first of equals, as the client is promised the first record with that timestamp.
