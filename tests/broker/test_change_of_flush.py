@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from conftest import StartBroker
-from harness.broker_process import BrokerProcess
+from harness.broker_process import BrokerProcess, StartBroker
 from harness.raw_client import RawClient
 from log_harness import batch, records_of
 

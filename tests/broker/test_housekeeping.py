@@ -7,8 +7,7 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
-from conftest import StartBroker
-from harness.broker_process import BrokerProcess
+from harness.broker_process import BrokerProcess, StartBroker
 
 QUICK = {
     "log.cleaner.backoff.ms": "50",

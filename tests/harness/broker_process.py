@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 READY_TIMEOUT_S = 30.0
@@ -117,3 +118,7 @@ class BrokerProcess:
     def __exit__(self, *exception: object) -> None:
         if self.process is not None:
             self.kill()
+
+
+# What the fixture `start_broker` is: settings and a name in, a running broker out.
+StartBroker = Callable[..., BrokerProcess]
