@@ -86,6 +86,7 @@ class Node:
             publisher=self._publisher,
             services=lambda: self._services,
             on_joined=self._joined,
+            on_cut_off=self._cut_off,
             on_failure=self._storage_failed,
         )
         self._build_rooms(config)
@@ -246,6 +247,14 @@ class Node:
         )
         await listener.bind()
         return listener
+
+    def _cut_off(self, is_cut_off: bool) -> None:
+        """Clients of a broker that the controller does not hear of must find those that lead now."""
+        self._services.is_cut_off = is_cut_off
+        if is_cut_off:
+            self._partitions.stand_down()
+        else:
+            self._partitions.stand_up()
 
     # --- what changes while it runs ----------------------------------------------------------------------------
 
