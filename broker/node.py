@@ -14,7 +14,7 @@ import secrets
 import signal
 from collections.abc import Callable
 
-from broker.background import BackgroundTasks, spare_the_collector
+from broker.background import BackgroundTasks, new_loop, spare_the_collector
 from broker.clock import Clock, SystemClock
 from broker.cluster import ClusterIdentity, stands_alone
 from broker.config import BrokerConfig, effective_topic_configs
@@ -322,17 +322,8 @@ def run_node(config: BrokerConfig, *, on_ready: Callable[[Node], None] = lambda 
 
     Raises what `Node.start` raises, before anything is served.
     """
-    with asyncio.Runner(loop_factory=_new_loop) as runner:
+    with asyncio.Runner(loop_factory=new_loop) as runner:
         return runner.run(_serve(config, on_ready))
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.new_event_loop()
-    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
-    return loop
 
 
 async def _serve(config: BrokerConfig, on_ready: Callable[[Node], None]) -> int:
