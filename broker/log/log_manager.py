@@ -173,11 +173,10 @@ class LogManager:
     def _finish_replay(self) -> None:
         uncovered: list[PartitionLog] = []
         for replay in list(self._replays.values()):
+            replay.finish()
             if replay.hole:
                 self._take_offline(replay.log, f"the journal and the segments do not join: {replay.hole}")
-                continue
-            replay.finish()
-            if replay.has_uncovered:
+            elif replay.has_uncovered:
                 uncovered.append(replay.log)
         self._replays.clear()
         # Records that reached a segment and not the journal: made durable before the journal names what follows them,

@@ -35,7 +35,7 @@ class LogReplay:
     log: PartitionLog
     verified: VerifiedBatches
     covered_end: int
-    start_offset: int  # as the checkpoint file has it; the log may not reach so far before the replay
+    start_offset: int  # where the log is to start; it may not reach so far before the replay is through
     hole: str = ""
 
     @property
@@ -48,7 +48,8 @@ class LogReplay:
         elif entry.kind == TRUNCATE:
             self._truncate(entry.offset)
         elif entry.kind == LOG_START:
-            self._move_start(entry.offset)
+            # Moved at the end: the log may not reach so far yet.
+            self.start_offset = max(self.start_offset, entry.offset)
         elif entry.kind == RESTARTED:
             self.log.truncate_fully_and_start_at(entry.offset)
             self.verified = VerifiedBatches(entry.offset)
@@ -57,7 +58,12 @@ class LogReplay:
 
     def finish(self) -> None:
         """The journal is through."""
-        if self.log.log_start_offset < self.start_offset <= self.log.log_end_offset:
+        if self.hole:
+            return
+        end_offset = self.log.log_end_offset
+        if self.start_offset > end_offset:
+            self.hole = f"the log starts at {self.start_offset} but ends at {end_offset}"
+        else:
             truncation.advance_log_start(self.log, self.start_offset)
 
     def _append(self, entry: LogEntry) -> None:
@@ -104,10 +110,5 @@ class LogReplay:
             # Whatever is missing lies behind the cut: those records were dropped on purpose.
             self.hole = ""
             self._cut(offset)
-            self.start_offset = min(self.start_offset, offset)
-
-    def _move_start(self, offset: int) -> None:
-        if offset <= self.log.log_end_offset:
-            truncation.advance_log_start(self.log, offset)
-        elif not self.hole:
-            self.hole = f"the log starts at {offset} but ends at {self.log.log_end_offset}"
+        # A log never starts behind its end.
+        self.start_offset = min(self.start_offset, offset)

@@ -48,6 +48,7 @@ LONG_STORIES = {
     "a start that was published stays where the journal rebuilds what is below it": (400487, 200647),
     "a cut below the first segment is older than what is synced": (503217, 601008, 601268, 600297),
     "a cut is in the journal before it is made": (201269, 400013, 200044),
+    "a start that a cut lowered is moved when the replay is through": (803866, 903351),
 }
 
 
