@@ -169,37 +169,28 @@ def _journal(path: str, *, records: bool) -> Iterator[Item]:
             continue
         where |= {"position": found.frame_position, "sequence": found.sequence}
         if os.path.basename(os.path.dirname(os.path.abspath(found.path))) == METADATA_DIRECTORY:
-            yield from _metadata_entry(where, found.payload)
+            yield from _metadata_entry(where, found.kind, found.payload)
         else:
             yield from _log_entry(where, found.kind, found.payload, records=records)
 
 
-def _metadata_entry(where: Item, payload: bytes) -> Iterator[Item]:
+def _metadata_entry(where: Item, kind: int, payload: bytes) -> Iterator[Item]:
     import msgspec
 
-    from broker.metadata import UnknownMetadata, decode_records
+    from broker.quorum import dump_entry
 
-    try:
-        yield from (where | msgspec.to_builtins(record) for record in decode_records(payload))
-    except UnknownMetadata as error:
-        yield where | {"problem": str(error)}
+    for found in dump_entry(kind, payload):
+        yield where | (found if isinstance(found, dict) else msgspec.to_builtins(found))
 
 
 def _metadata_snapshot(path: str) -> Iterator[Item]:
     import msgspec
 
-    from broker.metadata import UnknownMetadata, decode_snapshot
-    from wal import OsFilesystem, StorageError, read_checked
+    from broker.quorum import dump_snapshot
+    from wal import OsFilesystem
 
-    try:
-        data = read_checked(OsFilesystem(), path)
-        assert data is not None, path
-        offset, records = decode_snapshot(data)
-    except (StorageError, UnknownMetadata) as error:
-        yield {"problem": str(error)}
-        return
-    yield {"metadata_offset": offset}
-    yield from (msgspec.to_builtins(record) for record in records)
+    for found in dump_snapshot(OsFilesystem(), os.path.dirname(os.path.abspath(path))):
+        yield found if isinstance(found, dict) else msgspec.to_builtins(found)
 
 
 def _log_entry(where: Item, kind: int, payload: bytes, *, records: bool) -> Iterator[Item]:

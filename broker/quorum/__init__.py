@@ -5,6 +5,7 @@ other number.
 """
 
 from broker.quorum.driver import RaftQuorum
+from broker.quorum.dump import dump_entry, dump_snapshot
 from broker.quorum.members import MemberAddresses
 from broker.quorum.meta_properties import (
     MetaProperties,
@@ -28,6 +29,8 @@ __all__ = [
     "RaftTransport",
     "Transport",
     "WrongDirectory",
+    "dump_entry",
+    "dump_snapshot",
     "load_or_create_meta_properties",
     "new_uuid",
     "uuid_text",

@@ -18,13 +18,28 @@ import struct
 from broker.quorum.snapshots import Snapshot, SnapshotFile, check
 from raft import Configuration, Entry, EntryKind, HardState, Ready, SnapshotChunk, SnapshotMetadata
 from raft.storage import limit_bytes
-from wal import CorruptionError, Filesystem, Journal, JournalLimits
+from wal import Buffer, CorruptionError, Filesystem, Journal, JournalLimits
 
 ENTRY, HARD_STATE, RESTORED = 2, 3, 4
 
 _ENTRY = struct.Struct(">qqB")
 _HARD_STATE = struct.Struct(">qiq")
 _RESTORED = struct.Struct(">qq")
+
+
+def unpack_entry(payload: Buffer) -> Entry:
+    term, index, kind = _ENTRY.unpack_from(payload)
+    return Entry(term, index, EntryKind(kind), bytes(payload[_ENTRY.size :]))
+
+
+def unpack_hard_state(payload: Buffer) -> HardState:
+    return HardState(*_HARD_STATE.unpack_from(payload))
+
+
+def unpack_restored(payload: Buffer) -> tuple[int, int]:
+    """Index and term."""
+    index, term = _RESTORED.unpack_from(payload)
+    return index, term
 
 
 class LogStorage:
@@ -66,17 +81,16 @@ class LogStorage:
         for journalled in self._journal.replay():
             payload = journalled.payload
             if journalled.kind == ENTRY:
-                term, index, kind = _ENTRY.unpack_from(payload)
-                entry = Entry(term, index, EntryKind(kind), bytes(payload[_ENTRY.size :]))
-                if first or index <= self._compacted_index:
+                entry = unpack_entry(payload)
+                if first or entry.index <= self._compacted_index:
                     # The oldest segments are gone, and what is left may begin with what a later entry replaced.
-                    self._forget_entries(index - 1, 0 if index == 1 else None)
+                    self._forget_entries(entry.index - 1, 0 if entry.index == 1 else None)
                 first = False
                 self._place([entry], [journalled.sequence])
             elif journalled.kind == HARD_STATE:
-                self._hard_state = HardState(*_HARD_STATE.unpack(payload))
+                self._hard_state = unpack_hard_state(payload)
             elif journalled.kind == RESTORED:
-                self._forget_entries(*_RESTORED.unpack(payload))
+                self._forget_entries(*unpack_restored(payload))
                 first = False
             else:
                 raise CorruptionError(

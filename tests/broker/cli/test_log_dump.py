@@ -59,7 +59,7 @@ def test_the_journal_shows_what_was_appended(dump: Any) -> None:
 
 
 def test_the_metadata_log_shows_its_records(dump: Any) -> None:
-    assert "words" in [entry.get("name") for entry in dump("metadata") if entry["kind"] == "topic"]
+    assert "words" in [entry.get("name") for entry in dump("metadata") if entry.get("kind") == "topic"]
 
 
 def test_text_files_show_their_lines(dump: Any) -> None:
