@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +23,7 @@ class BackgroundTasks:
         self._tasks.append(asyncio.get_running_loop().create_task(_repeat(period_s, name, run), name=name))
 
     async def stop(self) -> None:
-        """Cancel all; a run that is under way in a worker thread ends before this returns."""
+        """Cancel all; what runs `in_worker` ends before this returns."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -33,3 +37,14 @@ async def _repeat(period_s: float, name: str, run: Callable[[], Awaitable[None]]
             await run()
         except Exception:  # a failed run is reported, and the next one tries again
             logger.exception("background task %s failed; it runs again in %.0f s", name, period_s)
+
+
+async def in_worker(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run `work` on a thread. Cancelled, it first waits for the thread: a thread cannot be stopped, and what it does to
+    the files must not go on beside whoever closes them."""
+    running = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise

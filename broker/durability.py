@@ -13,18 +13,26 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from broker.config import BrokerConfig
 from wal import Buffer, Journal, StorageError
 
 logger = logging.getLogger(__name__)
 
 OnDurable = Callable[[], None]
 
+# What waits for the sync of its interval: above this it is synced at once, and acknowledged no sooner.
+GATHERED_BYTES_MAX = 64 * 1024 * 1024
+
 
 class Durability(Protocol):
     """What a partition needs of the journal; the choice `flush=` picks the implementation."""
 
-    def append(self, kind: int, parts: Sequence[Buffer], on_durable: OnDurable) -> None:
+    def append(self, kind: int, parts: Sequence[Buffer], on_durable: OnDurable, *, record_count: int = 1) -> None:
         """Put an entry into the journal; `on_durable` runs on the loop when it may be acknowledged."""
+        ...
+
+    def append_durably(self, kind: int, payload: Buffer, on_durable: OnDurable) -> None:
+        """The same for an entry that must be on the disk before what it says is done, whatever `flush` is; at once."""
         ...
 
     def wake(self) -> None:
@@ -46,6 +54,7 @@ class Committer:
         self._loop = loop
         self._on_failure = on_failure
         self._waiting: deque[tuple[int, OnDurable]] = deque()
+        self._catching_up: set[asyncio.Future[None]] = set()
         self._work = threading.Event()
         self._stopping = False
         self._failed = False
@@ -63,27 +72,47 @@ class Committer:
 
     # --- the loop's thread -------------------------------------------------------------------------------------
 
-    def append(self, kind: int, parts: Sequence[Buffer], on_durable: OnDurable) -> None:
+    def append(self, kind: int, parts: Sequence[Buffer], on_durable: OnDurable, *, record_count: int = 1) -> None:
         self._waiting.append((self._journal.enqueue(kind, parts), on_durable))
+
+    def append_durably(self, kind: int, payload: Buffer, on_durable: OnDurable) -> None:
+        self.append(kind, [payload], on_durable)
+        self.wake()
 
     def wake(self) -> None:
         self._work.set()
 
-    @property
-    def last_sequence(self) -> int:
-        """The newest entry's sequence: a checkpoint that starts now covers everything up to it."""
-        return self._waiting[-1][0] if self._waiting else self._journal.durable_sequence
+    async def catch_up(self) -> None:
+        """Wait until everything appended so far is durable, committing it now; StorageError if it will not be."""
+        if self._failed:
+            raise StorageError("the journal failed; nothing more becomes durable until this node is restarted")
+        if not self._waiting:
+            return
+        caught_up: asyncio.Future[None] = self._loop.create_future()
+        self._catching_up.add(caught_up)
+        self._waiting.append((self._waiting[-1][0], lambda: _complete(caught_up)))
+        self.wake()
+        try:
+            await caught_up
+        finally:
+            self._catching_up.discard(caught_up)
 
     def _resume(self, durable_sequence: int) -> None:
         waiting = self._waiting
         while waiting and waiting[0][0] <= durable_sequence:
-            waiting.popleft()[1]()
+            try:
+                waiting.popleft()[1]()
+            except Exception:  # a guard: one waiter's fault must not leave those of other partitions waiting
+                logger.exception("what waited for the journal failed")
 
     def _fail(self, error: StorageError) -> None:
         if self._failed:
             return
         self._failed = True
         self._waiting.clear()
+        for caught_up in self._catching_up:
+            if not caught_up.done():
+                caught_up.set_exception(error)
         self._on_failure(error)
 
     # --- the committer's thread --------------------------------------------------------------------------------
@@ -122,28 +151,44 @@ class IntervalCommitter:
         *,
         loop: asyncio.AbstractEventLoop,
         interval_ms: int | None,
-        interval_appends: int | None,
+        interval_messages: int | None,
     ) -> None:
         self._committer = committer
         self._loop = loop
         self._interval_ms = interval_ms
-        self._interval_appends = interval_appends
-        self._appends = 0
+        self._interval_messages = interval_messages
+        self._records = 0
+        self._gathered_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
 
-    def append(self, kind: int, parts: Sequence[Buffer], on_durable: OnDurable) -> None:
-        self._committer.append(kind, parts, _nothing)
-        self._appends += 1
-        self._loop.call_soon(on_durable)
+    def append(self, kind: int, parts: Sequence[Buffer], on_durable: OnDurable, *, record_count: int = 1) -> None:
+        size = sum(map(len, parts))
+        self._records += record_count
+        self._gathered_bytes += size
+        if self._gathered_bytes < GATHERED_BYTES_MAX:
+            self._committer.append(kind, parts, lambda: self._synced(size))
+            self._loop.call_soon(on_durable)
+        else:
+            # The disk is behind: from here on producers go at its speed, or the memory would fill.
+            self._committer.append(kind, parts, lambda: self._synced(size, on_durable))
+
+    def append_durably(self, kind: int, payload: Buffer, on_durable: OnDurable) -> None:
+        self._committer.append_durably(kind, payload, on_durable)
+
+    def _synced(self, size: int, on_durable: OnDurable | None = None) -> None:
+        self._gathered_bytes -= size
+        if on_durable is not None:
+            on_durable()
 
     def wake(self) -> None:
-        if self._interval_appends is not None and self._appends >= self._interval_appends:
+        is_due = self._interval_messages is not None and self._records >= self._interval_messages
+        if is_due or self._gathered_bytes >= GATHERED_BYTES_MAX:
             self._commit()
         elif self._timer is None and self._interval_ms is not None:
             self._timer = self._loop.call_later(self._interval_ms / 1000, self._commit)
 
     def _commit(self) -> None:
-        self._appends = 0
+        self._records = 0
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -156,12 +201,31 @@ class PageCache:
     def __init__(self, *, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
 
-    def append(self, kind: int, parts: Sequence[Buffer], on_durable: OnDurable) -> None:
+    def append(self, kind: int, parts: Sequence[Buffer], on_durable: OnDurable, *, record_count: int = 1) -> None:
+        self._loop.call_soon(on_durable)
+
+    def append_durably(self, kind: int, payload: Buffer, on_durable: OnDurable) -> None:
+        """Without a journal the segments are all there is."""
         self._loop.call_soon(on_durable)
 
     def wake(self) -> None:
         """Nothing waits."""
 
 
-def _nothing() -> None:
-    """Nobody waits for the sync of an interval."""
+def durability_of(config: BrokerConfig, committer: Committer, loop: asyncio.AbstractEventLoop) -> Durability:
+    """As `flush` says."""
+    if config.flush == "os":
+        return PageCache(loop=loop)
+    if config.flush == "interval":
+        return IntervalCommitter(
+            committer,
+            loop=loop,
+            interval_ms=config.log_flush_interval_ms,
+            interval_messages=config.log_flush_interval_messages,
+        )
+    return committer
+
+
+def _complete(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)

@@ -1,4 +1,4 @@
-"""What keeps the disk in order while nobody waits: checkpoints, retention, removal of what was deleted.
+"""What keeps the disk in order while nobody waits: checkpoints, retention, compaction, removal of what was deleted.
 
 A checkpoint bounds how long a restart after kill -9 takes: it runs when its interval is over, or as soon as the journal
 has grown by `JOURNAL_BYTES_PER_CHECKPOINT`. Syncs and removals run on worker threads, everything else on the loop.
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-from broker.background import BackgroundTasks
+from broker.background import BackgroundTasks, in_worker
 from broker.clock import Clock
 from broker.config import BrokerConfig
-from broker.log import LogManager, PartitionLog, remove_paths
+from broker.log import Cleanable, LogCleaner, LogManager, PartitionLog, remove_paths
 from broker.partition import PartitionTable
 from wal import Filesystem, Journal, StorageError
 
@@ -36,6 +36,7 @@ class Housekeeping:
         partitions: PartitionTable,
         logs: LogManager,
         journal: Journal,
+        journal_caught_up: Callable[[], Awaitable[None]],
         filesystem: Filesystem,
     ) -> None:
         self._config = config
@@ -43,7 +44,9 @@ class Housekeeping:
         self._partitions = partitions
         self._logs = logs
         self._journal = journal
+        self._journal_caught_up = journal_caught_up
         self._filesystem = filesystem
+        self._cleaner = LogCleaner(logs, memory_bytes=config().log_cleaner_dedupe_buffer_size)
         self._checkpoint_due_ms = 0
         self._journal_bytes_kept = 0
         self._checkpoint_failure = ""
@@ -53,6 +56,8 @@ class Housekeeping:
         self._schedule_checkpoint()
         background.every(CHECKPOINT_LOOK_S, "checkpoint", self._checkpoint_if_due)
         background.every(config.log_retention_check_interval_ms / 1000, "retention", self._apply_retention)
+        if config.log_cleaner_enable:
+            background.every(config.log_cleaner_backoff_ms / 1000, "compaction", self._compact)
         background.every(min(10.0, config.log_segment_delete_delay_ms / 1000 + 1), "removal", self._remove_deleted)
 
     # --- checkpoints -------------------------------------------------------------------------------------------
@@ -80,8 +85,10 @@ class Housekeeping:
     async def _checkpoint(self) -> None:
         # Every entry below the next sequence has its records in a segment already: writing out comes before enqueueing.
         checkpoint = self._logs.begin_checkpoint(self._journal.next_sequence)
-        await asyncio.to_thread(checkpoint.run)
-        await asyncio.to_thread(self._journal.trim, checkpoint.sequence)
+        # A recovery point ahead of the journal would let a replay take records of one history for those of another.
+        await self._journal_caught_up()
+        await in_worker(checkpoint.run)
+        await in_worker(self._journal.trim, checkpoint.sequence)
         self._journal_bytes_kept = self._journal.size_bytes
 
     # --- retention ---------------------------------------------------------------------------------------------
@@ -94,6 +101,8 @@ class Housekeeping:
         self._logs.expire_producers(self._clock.now_ms(), self._config().producer_id_expiration_ms)
 
     def _retain(self, log: PartitionLog, high_watermark: int) -> None:
+        if log.failure:
+            return  # deleted since the list was made: its directory may be another log's by now
         try:
             deleted = self._logs.apply_retention(log, self._clock.now_ms(), high_watermark)
         except StorageError as error:
@@ -102,7 +111,35 @@ class Housekeeping:
         if deleted:
             logger.info("retention of %s deleted %d segments; it starts at %d", log, deleted, log.log_start_offset)
 
+    # --- compaction --------------------------------------------------------------------------------------------
+
+    async def _compact(self) -> None:
+        """Compact the dirtiest log that is due, then the next, until none is."""
+        while (work := self._cleaner.choose(self._clock.now_ms(), self._high_watermark_of)) is not None:
+            if not await self._compact_one(work):
+                return
+
+    async def _compact_one(self, work: Cleanable) -> bool:
+        try:
+            compaction = self._cleaner.begin(work, self._clock.now_ms())
+            await in_worker(compaction.run)
+        except StorageError as error:
+            self._cleaner.failed(work.log, error)
+            return True
+        if not self._cleaner.finish(compaction):
+            # The log changed meanwhile: it gets its next chance after the back-off, not at once and for ever.
+            return False
+        result = compaction.result
+        logger.info("compaction of %s: %d bytes became %d", work.log, result.bytes_before, result.bytes_after)
+        return True
+
+    def _high_watermark_of(self, log: PartitionLog) -> int:
+        partition = self._partitions.find_by_id(log.topic_id, log.partition)
+        return partition.high_watermark if partition is not None else 0
+
+    # --- removal -----------------------------------------------------------------------------------------------
+
     async def _remove_deleted(self) -> None:
         due = self._logs.take_deleted(self._clock.now_ms())
         if due:
-            await asyncio.to_thread(remove_paths, self._filesystem, due)
+            await in_worker(remove_paths, self._filesystem, due)

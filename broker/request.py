@@ -46,7 +46,7 @@ class Deferred:
             self._deliver(response)
 
     def abandon(self) -> None:
-        """The client is gone: a Deferred that holds timers or registrations lets go of them."""
+        """The client is gone: a Deferred that only waits lets go of what it holds and resolves with None."""
 
     def request_behind(self) -> None:
         """The client's next request waits for this answer. A wait that is shorter for it ends; most are not."""

@@ -44,7 +44,7 @@ from raft.messages import (
     SnapshotChunk,
     SnapshotMetadata,
 )
-from raft.node import PeerStatus, RaftNode, Status
+from raft.node import RaftNode
 from raft.ready import (
     HardState,
     Outcome,
@@ -56,6 +56,7 @@ from raft.ready import (
     Settled,
     SoftState,
 )
+from raft.status import PeerStatus, Status
 from raft.storage import MemoryStorage, Storage
 
 __all__ = [

@@ -48,8 +48,8 @@ class RaftLog:
         last_term = storage.term(self.last_index)
         assert last_term is not None, "storage must know the term of its last index"
         self.last_term = last_term
-        # The committed index is a hint that may have become durable before the entries it speaks of.
-        self.committed = min(max(storage.hard_state().committed, snapshot.index), self.last_index)
+        self.committed = max(storage.hard_state().committed, snapshot.index)
+        assert self.committed <= self.last_index, "storage has lost entries that were durable and committed"
         self.applying = snapshot.index
         self.pending_snapshot: SnapshotMetadata | None = None
         self._snapshot_handed_out = False

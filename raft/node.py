@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from raft import election, reads, replication, snapshots
@@ -36,54 +35,24 @@ from raft.messages import (
 from raft.progress import ProgressState
 from raft.ready import HardState, Ready, Refusal, Refused, Role, SoftState
 from raft.state import RaftState
+from raft.status import Status, describe
 from raft.storage import Storage
 
 _FROM_LEADER = frozenset({AppendRequest, Heartbeat, SnapshotChunk})
 
 _HANDLERS: dict[type, Callable[[RaftState, Any], None]] = {
-    VoteRequest: lambda state, message: election.handle_vote_request(state, message),
-    VoteResponse: lambda state, message: election.handle_vote_response(state, message),
-    AppendRequest: lambda state, message: replication.handle_append_request(state, message),
-    AppendResponse: lambda state, message: replication.handle_append_response(state, message),
-    Heartbeat: lambda state, message: replication.handle_heartbeat(state, message),
-    HeartbeatResponse: lambda state, message: replication.handle_heartbeat_response(state, message),
-    SnapshotChunk: lambda state, message: snapshots.handle_chunk(state, message),
-    SnapshotResponse: lambda state, message: snapshots.handle_response(state, message),
-    TimeoutNow: lambda state, message: election.handle_timeout_now(state, message),
-    ReadIndexRequest: lambda state, message: reads.handle_request(state, message),
-    ReadIndexResponse: lambda state, message: reads.handle_response(state, message),
+    VoteRequest: election.handle_vote_request,
+    VoteResponse: election.handle_vote_response,
+    AppendRequest: replication.handle_append_request,
+    AppendResponse: replication.handle_append_response,
+    Heartbeat: replication.handle_heartbeat,
+    HeartbeatResponse: replication.handle_heartbeat_response,
+    SnapshotChunk: snapshots.handle_chunk,
+    SnapshotResponse: snapshots.handle_response,
+    TimeoutNow: election.handle_timeout_now,
+    ReadIndexRequest: reads.handle_request,
+    ReadIndexResponse: reads.handle_response,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class PeerStatus:
-    """A member as the leader sees it; `match` is what it holds durably."""
-
-    match: int
-    next: int
-    state: ProgressState
-    is_voter: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """A look at a node; `peers` is empty unless it leads."""
-
-    node_id: int
-    role: Role
-    leader: int
-    term: int
-    voted_for: int
-    first_index: int
-    last_index: int
-    stable_index: int
-    committed: int
-    applied: int
-    configuration: Configuration
-    configuration_index: int
-    transfer_target: int
-    pending_proposals: int
-    peers: dict[int, PeerStatus]
 
 
 class RaftNode:
@@ -94,7 +63,8 @@ class RaftNode:
         self._storage = storage
         self._number = 0
         self._under_way: deque[Ready] = deque()
-        self._given = self._state.hard_state()
+        # What the driver was last told to keep.
+        self._given = HardState(self._state.term, self._state.voted_for, self._state.log.committed)
         self._soft: SoftState | None = None
         self._applied = self._state.log.applying
 
@@ -228,10 +198,9 @@ class RaftNode:
                 replication.flush_appends(state)
         log, given = state.log, self._given
         changed_vote = state.term != given.term or state.voted_for != given.voted_for
-        changed_hard = changed_vote or log.committed != given.committed
         soft = self._changed_soft_state()
         if not (
-            changed_hard
+            changed_vote
             or state.messages
             or state.early_messages
             or soft is not None
@@ -244,8 +213,11 @@ class RaftNode:
             return None
         self._number += 1
         ready = Ready(self._number, soft_state=soft)
-        if changed_hard:
-            self._given = ready.hard_state = state.hard_state()
+        # Never ahead of the entries it speaks of: those of this Ready may be torn off in a crash, and older
+        # ones of another leader appear in their place.
+        hint = max(given.committed, min(log.committed, log.stable_index))
+        if changed_vote or hint != given.committed:
+            self._given = ready.hard_state = HardState(state.term, state.voted_for, hint)
         self._fill(ready)
         ready.must_sync = changed_vote or bool(ready.entries) or ready.snapshot is not None
         self._under_way.append(ready)
@@ -311,32 +283,7 @@ class RaftNode:
         self._state.configurations.compacted(self._storage.snapshot().index)
 
     def status(self) -> Status:
-        state, log = self._state, self._state.log
-        voters = state.configurations.current.voters
-        peers = {
-            node_id: PeerStatus(peer.match, peer.next, peer.state, node_id in voters)
-            for node_id, peer in state.peers.items()
-        }
-        return Status(
-            node_id=state.id,
-            role=state.role,
-            leader=state.leader,
-            term=state.term,
-            voted_for=state.voted_for,
-            first_index=log.first_index,
-            last_index=log.last_index,
-            stable_index=log.stable_index,
-            committed=log.committed,
-            applied=self._applied,
-            configuration=state.configurations.current,
-            configuration_index=state.configurations.current_index,
-            transfer_target=state.transfer_target,
-            pending_proposals=len(state.proposals),
-            peers=peers,
-        )
-
-    def hard_state(self) -> HardState:
-        return self._state.hard_state()
+        return describe(self._state, self._applied)
 
 
 def _enter_higher_term(state: RaftState, message: Message) -> bool:

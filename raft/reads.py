@@ -84,8 +84,9 @@ def confirm(state: RaftState) -> None:
             for voter in state.voters
         ]
     )
-    while state.reads_unconfirmed and state.reads_unconfirmed[0][0] <= sequence:
-        _, requester, read_id, index = state.reads_unconfirmed.pop(0)
+    confirmed = [read for read in state.reads_unconfirmed if read[0] <= sequence]
+    del state.reads_unconfirmed[: len(confirmed)]
+    for _, requester, read_id, index in confirmed:
         if requester == state.id:
             state.read_states.append(ReadState(read_id, index))
         else:

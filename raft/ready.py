@@ -25,7 +25,7 @@ class Role(Enum):
 @dataclass(frozen=True, slots=True)
 class HardState:
     """Term and vote must be durable before a message that reflects them. `committed` is a hint that saves
-    work after a restart: it may be written lazily, and may run ahead of a torn log."""
+    work after a restart; it speaks only of entries that were durable when it was handed out."""
 
     term: int = 0
     voted_for: int = NO_NODE

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from raft import reads, snapshots
 from raft.messages import (
-    NO_NODE,
     AppendRequest,
     AppendResponse,
     Entry,
@@ -43,8 +42,6 @@ def _follow_configuration(state: RaftState) -> None:
             state.peers[node_id] = progress
     for node_id in state.peers.keys() - set(members):
         del state.peers[node_id]
-    if state.transfer_target not in state.voters:
-        state.transfer_target = NO_NODE
 
 
 def flush_appends(state: RaftState) -> None:

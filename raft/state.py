@@ -30,7 +30,7 @@ from raft.messages import (
 )
 from raft.progress import Progress
 from raft.proposals import Proposals
-from raft.ready import HardState, ReadState, Role
+from raft.ready import ReadState, Role
 from raft.storage import Storage
 
 TRANSITIONS = {
@@ -130,9 +130,6 @@ class RaftState:
         # Messages on their way out: at once, or after persisting.
         self.early_messages: list[Message] = []
         self.messages: list[Message] = []
-
-    def hard_state(self) -> HardState:
-        return HardState(self.term, self.voted_for, self.log.committed)
 
     def send(self, message: Message) -> None:
         if self.durable_term != self.term or type(message) in _VOUCHING:

@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 from harness.broker_process import BrokerProcess
+from hypothesis import HealthCheck, settings
+
+# How fast an example runs says more about the machine than about the code: no test here asserts time.
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("default")
 
 StartBroker = Callable[..., BrokerProcess]
 

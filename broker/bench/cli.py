@@ -40,6 +40,11 @@ def bench(
     csv_output: Annotated[str | None, typer.Option("--csv-output", metavar="FILE", help="Append a row.")] = None,
     json_output: Annotated[str | None, typer.Option("--json-output", metavar="FILE")] = None,
     report: Annotated[str | None, typer.Option("--report", metavar="DIR", help="Pictures and an HTML page.")] = None,
+    consumers: Annotated[int, typer.Option("--consumers", help="Of consume and round-trip.")] = 1,
+    fan_out: Annotated[bool, typer.Option("--fan-out", help="Every consumer reads all partitions.")] = False,
+    fetch_bytes_max: Annotated[
+        int, typer.Option("--fetch-bytes-max", help="Of an answer, and of a partition in it.")
+    ] = 1 << 20,
     consumer_group: Annotated[str, typer.Option("--consumer-group")] = "millstream-bench-consumer",
     message_count: Annotated[int, typer.Option("--message-count", "-n", help="Stop after as many; 0: by time.")] = 0,
     rate_limit: Annotated[

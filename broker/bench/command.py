@@ -16,6 +16,7 @@ from rich.console import Console
 
 from broker.bench.console import Progress, result_table
 from broker.bench.options import BenchOptions, parse_acks, parse_duration
+from broker.bench.report import write_report
 from broker.bench.results import BenchResult, append_csv, write_json
 from broker.bench.run import run_benchmark
 from broker.bench.wire import BenchError
@@ -92,6 +93,8 @@ def _write(result: BenchResult, outputs: Outputs) -> None:
         append_csv(outputs.csv_output, result)
     if outputs.json_output:
         write_json(outputs.json_output, result)
+    if outputs.report:
+        Console(highlight=False).print(write_report(outputs.report, [("this run", result)]))
 
 
 def _refuse(message: str) -> int:

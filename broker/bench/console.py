@@ -67,8 +67,8 @@ class Progress:
         line = (
             f"{second.at_s:5.0f}/{self._total_s:.0f} s  Rate: {second.records / second.elapsed_s:,.0f} msg/s | "
             f"{second.bytes / second.elapsed_s / MEBIBYTE:,.1f} MB/s | "
-            f"p50: {duration_text(second.latencies.percentile_us(50))} | "
-            f"p99: {duration_text(second.latencies.percentile_us(99))} | errors: {self._failed:,}"
+            f"p50: {duration_text(second.p50_us)} | "
+            f"p99: {duration_text(second.p99_us)} | errors: {self._failed:,}"
         )
         if self._live is not None:
             self._live.update(Text(line))

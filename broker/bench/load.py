@@ -33,7 +33,8 @@ class Second:
     records: int = 0
     bytes: int = 0
     elapsed_s: float = 0.0
-    latencies: LatencyHistogram = field(default_factory=LatencyHistogram)
+    p50_us: int = 0
+    p99_us: int = 0
 
 
 @dataclass(slots=True)
@@ -55,6 +56,15 @@ class LoadResult:
     cpu_share: float = 0.0  # of a core, of the busiest worker
     starved_share: float = 0.0  # of the time, of the worst: it could have run and no processor was free
     cpu_us_per_request: float = 0.0
+
+    def add_second(self, second: Second, counts: list[dict[int, int]]) -> None:
+        """Of each second only its percentiles are kept: a soak has many thousands of them."""
+        latencies = LatencyHistogram()
+        for found in counts:
+            latencies.add_counts(found)
+        second.p50_us, second.p99_us = latencies.percentile_us(50), latencies.percentile_us(99)
+        self.latencies.merge(latencies)
+        self.seconds.append(second)
 
 
 class WorkerProcess:
@@ -97,7 +107,9 @@ def run_load(
     on_second: Callable[[Second], None] = lambda second: None,
     on_start: Callable[[], None] = lambda: None,
 ) -> LoadResult:
-    """One worker a spec, started together. `on_second` is called when all have reported a second."""
+    """One worker a spec, started together; measured are those of the last spec's kind, the others are there too.
+
+    `on_second` is called when all that are measured have reported a second."""
     messages: SimpleQueue[tuple[int, Message | None]] = SimpleQueue()
     workers = [WorkerProcess(number, spec, messages) for number, spec in enumerate(specs)]
     try:
@@ -107,7 +119,8 @@ def run_load(
         for process in workers:
             process.tell(json.dumps({"start_ns": start_ns}))
         measured_from_ns = start_ns + round(specs[0].warmup_s * 1e9)
-        return _Gathering(len(workers), measured_from_ns, on_second).gather(messages)
+        measured = [number for number, spec in enumerate(specs) if spec.kind == specs[-1].kind]
+        return _Gathering(len(workers), measured, measured_from_ns, on_second).gather(messages)
     finally:
         for process in workers:
             process.close()
@@ -122,12 +135,14 @@ def _wait_until_ready(messages: SimpleQueue[tuple[int, Message | None]], count: 
 
 
 class _Gathering:
-    def __init__(self, worker_count: int, measured_from_ns: int, on_second: Callable[[Second], None]) -> None:
+    def __init__(
+        self, worker_count: int, measured: list[int], measured_from_ns: int, on_second: Callable[[Second], None]
+    ) -> None:
         self._worker_count = worker_count
+        self._measured = measured
         self._measured_from_ns = measured_from_ns
         self._on_second = on_second
         self._ticks: list[list[Message]] = [[] for _ in range(worker_count)]
-        self._reported = 0
         self.result = LoadResult()
 
     def gather(self, messages: SimpleQueue[tuple[int, Message | None]]) -> LoadResult:
@@ -136,7 +151,7 @@ class _Gathering:
             number, message = messages.get()
             if message is None:
                 running -= 1
-            elif message["kind"] == "tick" and message["phase"] == "run":
+            elif message["kind"] == "tick" and message["phase"] == "run" and number in self._measured:
                 self._ticks[number].append(message)
                 self._report()
             elif message["kind"] == "tick" and message["phase"] == "drain":
@@ -147,16 +162,16 @@ class _Gathering:
                     self.result.errors[name] = self.result.errors.get(name, 0) + count
         if len(self.result.results) < self._worker_count:
             raise BenchError("a load generator process ended before its result; what it said is above")
-        self._reported = 1 << 62
         self._sum()
         return self.result
 
     def _report(self) -> None:
-        while min(map(len, self._ticks)) > self._reported:
-            self._on_second(self._second(self._reported))
-            self._reported += 1
+        while min(len(self._ticks[number]) for number in self._measured) > len(self.result.seconds):
+            self._add_second()
+            self._on_second(self.result.seconds[-1])
 
-    def _second(self, index: int) -> Second:
+    def _add_second(self) -> None:
+        index = len(self.result.seconds)
         ticks = [ticks[index] for ticks in self._ticks if index < len(ticks)]
         second = Second((max(tick["to_ns"] for tick in ticks) - self._measured_from_ns) / 1e9)
         for tick in ticks:
@@ -165,14 +180,12 @@ class _Gathering:
             second.records += tick["records"]
             second.bytes += tick["bytes"]
             second.elapsed_s = max(second.elapsed_s, (tick["to_ns"] - tick["from_ns"]) / 1e9)
-            second.latencies.add_counts(tick["latencies_us"])
-        return second
+        self.result.add_second(second, [tick.pop("latencies_us") for tick in ticks])
 
     def _sum(self) -> None:
         result = self.result
-        result.seconds = [self._second(index) for index in range(max(map(len, self._ticks)))]
-        for second in result.seconds:
-            result.latencies.merge(second.latencies)
+        while len(result.seconds) < max(map(len, self._ticks)):
+            self._add_second()
         spent_s = 0.0
         for ticks in self._ticks:
             if not ticks:

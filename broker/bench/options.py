@@ -65,7 +65,9 @@ class BenchOptions:
     payload_pattern: str = "random"
     consumer_group: str = "millstream-bench-consumer"
     disable_auto_commit: bool = False
-    fetch_bytes_max: int = 8 << 20
+    consumers: int = 1
+    fan_out: bool = False
+    fetch_bytes_max: int = 1 << 20
     metadata_step: str = "create-delete"
     create_topic: bool = False
     delete_topic_after: bool = False
@@ -78,7 +80,14 @@ class BenchOptions:
         _one_of("key-pattern", self.key_pattern, KEY_PATTERNS)
         _one_of("payload-pattern", self.payload_pattern, PAYLOAD_PATTERNS)
         _one_of("metadata-step", self.metadata_step, METADATA_STEPS)
-        for name in ("concurrency", "in_flight", "partitions_per_request", "records_per_request", "processes"):
+        for name in (
+            "concurrency",
+            "in_flight",
+            "partitions_per_request",
+            "records_per_request",
+            "processes",
+            "consumers",
+        ):
             if getattr(self, name) < 1:
                 raise BenchError(f"--{name.replace('_', '-')} must be at least 1")
         if self.message_size < IDENTITY_BYTES:

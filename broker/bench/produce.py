@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from broker.bench.load import LoadResult, Second, run_load
 from broker.bench.options import BenchOptions
@@ -36,18 +37,32 @@ def run_produce(
     plans = plan_connections(cluster, options, leaders)
     load = run_load(worker_specs(options, plans), on_second=on_second, on_start=on_start)
     accounts = read_accounts(load, plans, acks=options.acks)
+    return ProduceResult(load, verify_run(cluster, options, start_offsets, accounts, on_verify))
+
+
+def verify_run(
+    cluster: Cluster,
+    options: BenchOptions,
+    start_offsets: Mapping[int, int],
+    accounts: list[Account],
+    on_verify: Callable[[int], None],
+) -> Verification | None:
     if not options.verify:
-        return ProduceResult(load, None)
+        return None
     if options.acks == 0:
         _let_arrive(cluster, options, start_offsets, accounts)
-    verification = verify(
-        cluster, options.topic, accounts, start_offsets, options.records_per_request, on_progress=on_verify
-    )
-    return ProduceResult(load, verification)
+    records_per_batch = options.records_per_request if options.client == "raw" else 1
+    return verify(cluster, options.topic, accounts, start_offsets, records_per_batch, on_progress=on_verify)
 
 
 def plan_connections(cluster: Cluster, options: BenchOptions, leaders: Mapping[int, Address]) -> list[ConnectionPlan]:
     """Connections take the leaders in turn, and of each leader's partitions as many as a request has."""
+    run_id = int.from_bytes(os.urandom(2)) << 16
+    if options.client == "librdkafka":
+        return [
+            ConnectionPlan(connection_id=run_id | number, host="", port=0, partitions=[])
+            for number in range(options.concurrency)
+        ]
     groups = list(by_leader(leaders).items())
     short = [partitions for _, partitions in groups if len(partitions) < options.partitions_per_request]
     if short:
@@ -55,7 +70,6 @@ def plan_connections(cluster: Cluster, options: BenchOptions, leaders: Mapping[i
             f"a leader of {options.topic} has {len(short[0])} partitions, and a request is to go to "
             f"{options.partitions_per_request}; give the topic more --partitions"
         )
-    run_id = int.from_bytes(os.urandom(2)) << 16
     plans = []
     for number in range(options.concurrency):
         (host, port), partitions = groups[number % len(groups)]
@@ -75,10 +89,12 @@ def plan_connections(cluster: Cluster, options: BenchOptions, leaders: Mapping[i
     return plans
 
 
-def worker_specs(options: BenchOptions, plans: list[ConnectionPlan], kind: str = "produce") -> list[WorkerSpec]:
+def worker_specs(options: BenchOptions, plans: list[ConnectionPlan], kind: str | None = None) -> list[WorkerSpec]:
     """The connections dealt out to the processes, each with its share of the rate and of the count."""
     processes = min(options.processes, len(plans))
-    requests = -(-options.message_count // options.records_per_frame)
+    kind = kind or ("produce" if options.client == "raw" else "librdkafka-produce")
+    per_request = options.records_per_frame if options.client == "raw" else 1
+    requests = -(-options.message_count // per_request)
     specs = []
     for number in range(processes):
         share = plans[number::processes]
@@ -91,7 +107,7 @@ def worker_specs(options: BenchOptions, plans: list[ConnectionPlan], kind: str =
                 # A count of messages is sent from the first on: there is no warm-up that would not count.
                 warmup_s=0.0 if options.message_count else options.warmup_s,
                 duration_s=options.duration_s,
-                rate_per_s=options.rate_limit / options.records_per_frame / processes,
+                rate_per_s=options.rate_limit / per_request / processes,
                 request_limit=requests // processes + (number < requests % processes),
                 acks=options.acks,
                 request_timeout_ms=options.request_timeout_ms,
@@ -102,9 +118,24 @@ def worker_specs(options: BenchOptions, plans: list[ConnectionPlan], kind: str =
                 key_pattern=options.key_pattern,
                 seed=number,
                 fetch_bytes_max=options.fetch_bytes_max,
+                client_settings=producer_settings(options) if kind == "librdkafka-produce" else {},
             )
         )
     return specs
+
+
+def producer_settings(options: BenchOptions) -> dict[str, Any]:
+    """As chronik-bench sets them, and idempotence where it is asked for."""
+    return {
+        "bootstrap.servers": options.bootstrap_servers,
+        "compression.type": options.compression,
+        "acks": options.acks,
+        "linger.ms": options.linger_ms,
+        "batch.size": options.batch_size,
+        "request.timeout.ms": options.request_timeout_ms,
+        "message.timeout.ms": max(options.message_timeout_ms, options.linger_ms + 1),
+        "enable.idempotence": options.idempotent,
+    }
 
 
 def read_accounts(load: LoadResult, plans: list[ConnectionPlan], *, acks: int) -> list[Account]:

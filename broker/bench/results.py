@@ -7,13 +7,23 @@ import datetime
 import json
 import os
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from broker.bench.load import LoadResult
+from broker.bench.load import LoadResult, Second
 from broker.bench.options import BenchOptions
 from broker.bench.verify import Verification
 
 MEBIBYTE = 1 << 20
+
+
+class Observer(Protocol):
+    """Who is told how a run goes on."""
+
+    def say(self, message: str) -> None: ...
+    def on_start(self) -> None: ...
+    def on_second(self, second: Second) -> None: ...
+    def on_verify(self, records: int) -> None: ...
+
 
 CSV_COLUMNS = (
     "timestamp", "mode", "duration_secs", "total_messages", "failed_messages", "total_bytes",
@@ -113,7 +123,7 @@ def generator_warnings(cpu_share: float, starved_share: float) -> list[str]:
 
 
 def result_of(options: BenchOptions, load: LoadResult, verification: Verification | None) -> BenchResult:
-    per_request = max(options.records_per_frame, 1) if options.mode in ("produce", "soak") else 1
+    per_request = options.records_per_frame if options.mode == "produce" and options.client == "raw" else 1
     return BenchResult(
         options=options,
         timestamp=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -132,8 +142,8 @@ def result_of(options: BenchOptions, load: LoadResult, verification: Verificatio
                 "messages_per_s": second.records / second.elapsed_s if second.elapsed_s else 0.0,
                 "bytes_per_s": second.bytes / second.elapsed_s if second.elapsed_s else 0.0,
                 "failed": second.failed,
-                "p50_us": second.latencies.percentile_us(50),
-                "p99_us": second.latencies.percentile_us(99),
+                "p50_us": second.p50_us,
+                "p99_us": second.p99_us,
             }
             for second in load.seconds
         ],

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
-from broker.bench.load import Second
+from broker.bench.consume import run_consume, run_round_trip
+from broker.bench.librdkafka import import_confluent_kafka
+from broker.bench.metadata_mode import run_metadata
 from broker.bench.options import BenchOptions
 from broker.bench.produce import run_produce
-from broker.bench.results import BenchResult, result_of
+from broker.bench.results import BenchResult, Observer, result_of
 from broker.bench.wire import BenchError, Cluster, parse_addresses
-
-
-class Observer(Protocol):
-    """Who is told how a run goes on."""
-
-    def say(self, message: str) -> None: ...
-    def on_start(self) -> None: ...
-    def on_second(self, second: Second) -> None: ...
-    def on_verify(self, records: int) -> None: ...
 
 
 def run_benchmark(options: BenchOptions, observer: Observer) -> BenchResult:
@@ -30,18 +21,26 @@ def run_benchmark(options: BenchOptions, observer: Observer) -> BenchResult:
 
 
 def _run(cluster: Cluster, options: BenchOptions, observer: Observer) -> BenchResult:
+    if options.client == "librdkafka":
+        import_confluent_kafka()
+    if options.mode == "metadata":
+        return run_metadata(options, observer)
+    if options.mode == "consume":
+        cluster.wait_for_leaders(options.topic)
+        load = run_consume(cluster, options, on_second=observer.on_second, on_start=observer.on_start)
+        return result_of(options, load, None)
     prepare_topic(cluster, options)
-    produced = run_produce(
+    run_mode = run_produce if options.mode == "produce" else run_round_trip
+    produced = run_mode(
         cluster,
         options,
         on_second=observer.on_second,
         on_start=observer.on_start,
         on_verify=observer.on_verify,
     )
-    result = result_of(options, produced.load, produced.verification)
     if options.delete_topic_after:
         cluster.delete_topic(options.topic)
-    return result
+    return result_of(options, produced.load, produced.verification)
 
 
 def prepare_topic(cluster: Cluster, options: BenchOptions) -> None:

@@ -23,18 +23,19 @@ class ConnectionPlan:
     producer_id: int = -1
     producer_epoch: int = -1
     start_offsets: dict[int, int] = field(default_factory=dict)  # of a consumer
+    record_limit: int = 0  # of a consumer; 0: none
 
 
 @dataclass(kw_only=True)
 class WorkerSpec:
-    kind: str  # produce or consume
+    kind: str  # produce, consume, librdkafka-produce or librdkafka-consume
     topic: str
     plans: list[ConnectionPlan]
     in_flight: int
     warmup_s: float
     duration_s: float
     rate_per_s: float  # requests of this worker; 0: closed loop
-    request_limit: int
+    request_limit: int  # 0: none; of librdkafka's consumers records
     acks: int
     request_timeout_ms: int
     message_size: int
@@ -45,9 +46,8 @@ class WorkerSpec:
     seed: int
     fetch_bytes_max: int = 8 << 20
     fetch_wait_max_ms: int = 500
-    stop_at_end: bool = False  # of a consumer: done when it has read what was there at the start
-    timestamps: bool = False  # of a consumer: latency is the age of records, from the time that they carry
-    run_id: int = 0
+    timestamps: bool = False  # of a consumer: latency is the age of records, from the instant that they carry
+    client_settings: dict[str, Any] = field(default_factory=dict)  # of librdkafka
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self))

@@ -8,6 +8,9 @@ duplicated     there more than once, acknowledged or not
 out of order   behind a later request of the same connection: a connection's requests are pipelined in order
 corrupted      a batch whose checksum does not hold, or which has other records than were sent
 
+Records of librdkafka each say who they are, for it decides about batches and partitions: there a sequence is that of
+a record, looked for in all partitions.
+
 Requests that failed or were never answered may be there or not; how many were is told, and is no fault.
 """
 
@@ -32,7 +35,7 @@ class Account:
     """What became of the requests of one connection."""
 
     connection_id: int
-    partitions: list[int]
+    partitions: list[int]  # of every request; none where the client chose one for every record
     sent: int
     failed: dict[int, list[int]]  # error codes in the order of the partitions, by sequence
     unknown: set[int]
@@ -73,15 +76,14 @@ class Verification:
 
 
 class _Sender:
-    """One connection's requests in one partition."""
+    """One connection's requests in one partition, or one client's records in all of them."""
 
-    __slots__ = ("acknowledged", "connection_id", "last", "seen")
+    __slots__ = ("acknowledged", "connection_id", "seen")
 
     def __init__(self, connection_id: int, acknowledged: bytearray) -> None:
         self.connection_id = connection_id
         self.acknowledged = acknowledged
         self.seen = bytearray(len(acknowledged))
-        self.last = -1
 
     def missing(self) -> list[int]:
         if self.seen == self.acknowledged:
@@ -97,13 +99,20 @@ class PartitionCheck:
     """Takes the batches of one partition in the order of the log."""
 
     def __init__(
-        self, partition: int, accounts: Iterable[Account], records_per_batch: int, result: Verification
+        self,
+        partition: int,
+        accounts: Iterable[Account],
+        records_per_batch: int,
+        result: Verification,
+        clients: Mapping[int, _Sender],
     ) -> None:
         self.partition = partition
         self.records_per_batch = records_per_batch
         self.result = result
+        self._clients = clients
         self._by_connection: dict[int, _Sender] = {}
         self._by_producer: dict[int, _Sender] = {}
+        self._last: dict[int, int] = {}  # the latest sequence of each connection
         for account in accounts:
             if partition not in account.partitions:
                 continue
@@ -122,6 +131,9 @@ class PartitionCheck:
             self.result.corrupted += header.record_count
             self.result.note(f"partition {self.partition}, offset {header.base_offset}: wrong checksum")
             return
+        if self._clients:
+            self._take_records(buffer, position, header)
+            return
         if self._by_producer:
             sender = self._by_producer.get(header.producer_id)
             sequence = header.base_sequence // self.records_per_batch
@@ -134,7 +146,17 @@ class PartitionCheck:
             self.result.corrupted += header.record_count
             self.result.note(f"partition {self.partition}, offset {header.base_offset}: other records than were sent")
         else:
-            self._count(sender, sequence, header)
+            self._count(sender, sequence, header.record_count, header.base_offset)
+
+    def _take_records(self, buffer: memoryview, position: int, header: BatchHeader) -> None:
+        for record in read_records(buffer, position, header, decompressed_bytes_max=1 << 30):
+            value = record.value or b""
+            connection_id, sequence, _ = IDENTITY.unpack_from(value) if len(value) >= IDENTITY_BYTES else (-1, 0, 0)
+            sender = self._clients.get(connection_id)
+            if sender is None or sequence >= len(sender.seen):
+                self.result.foreign += 1
+            else:
+                self._count(sender, sequence, 1, record.offset)
 
     def _identity(self, buffer: memoryview, position: int, header: BatchHeader) -> tuple[int, int]:
         """Batches of one run have the identity at one place; where it is says the first, read as records."""
@@ -151,42 +173,42 @@ class PartitionCheck:
             connection_id, sequence, _ = IDENTITY.unpack_from(buffer, position + self._identity_at)
         return connection_id, sequence
 
-    def _count(self, sender: _Sender, sequence: int, header: BatchHeader) -> None:
-        result, count = self.result, header.record_count
+    def _count(self, sender: _Sender, sequence: int, count: int, offset: int) -> None:
+        result = self.result
         if sender.seen[sequence]:
             result.duplicated += count
-            result.note(f"{self._name(sender, sequence)} is there again at offset {header.base_offset}")
+            result.note(f"{self._name(sender, sequence)} is there again at offset {offset}")
             return
         sender.seen[sequence] = 1
         if sender.acknowledged[sequence]:
             result.read_back += count
         else:
             result.unacknowledged_found += count
-        if sequence < sender.last:
+        last = self._last.get(sender.connection_id, -1)
+        if sequence < last:
             result.out_of_order += count
-            result.note(f"{self._name(sender, sequence)} is behind request {sender.last}")
+            result.note(f"{self._name(sender, sequence)} is behind request {last}")
         else:
-            sender.last = sequence
+            self._last[sender.connection_id] = sequence
 
     def _name(self, sender: _Sender, sequence: int) -> str:
         return f"partition {self.partition}: request {sequence} of connection {sender.connection_id & 0xFFFF}"
 
     @property
-    def _senders(self) -> Iterable[_Sender]:
+    def senders(self) -> list[_Sender]:
         return [*self._by_connection.values(), *self._by_producer.values()]
 
-    @property
-    def is_complete(self) -> bool:
-        return not any(sender.missing() for sender in self._senders)
 
-    def finish(self) -> None:
-        """Count what was acknowledged and never came."""
-        for sender in self._senders:
-            self.result.acknowledged += sum(sender.acknowledged) * self.records_per_batch
-            missing = sender.missing()
-            self.result.lost += len(missing) * self.records_per_batch
-            for sequence in missing[:3]:
-                self.result.note(f"{self._name(sender, sequence)} was acknowledged and is lost")
+def _finish(senders: Iterable[_Sender], records_per_batch: int, result: Verification) -> None:
+    """Count what was acknowledged and never came."""
+    for sender in senders:
+        result.acknowledged += sum(sender.acknowledged) * records_per_batch
+        missing = sender.missing()
+        result.lost += len(missing) * records_per_batch
+        for sequence in missing[:3]:
+            result.note(
+                f"request {sequence} of connection {sender.connection_id & 0xFFFF} was acknowledged and is lost"
+            )
 
 
 def verify(
@@ -200,7 +222,16 @@ def verify(
 ) -> Verification:
     """Reads every partition from `start_offsets` to its end, and a little longer where something is missing."""
     result = Verification()
-    checks = {partition: PartitionCheck(partition, accounts, records_per_batch, result) for partition in start_offsets}
+    clients = {
+        account.connection_id: _Sender(account.connection_id, account.outcomes(0))
+        for account in accounts
+        if not account.partitions
+    }
+    checks = {
+        partition: PartitionCheck(partition, accounts, records_per_batch, result, clients)
+        for partition in start_offsets
+    }
+    senders = [*clients.values(), *(sender for found in checks.values() for sender in found.senders)]
     positions = dict(start_offsets)
     deadline = 0.0
     while True:
@@ -211,12 +242,11 @@ def verify(
             _read(cluster, topic, leaders, positions, behind, checks, on_progress)
             continue
         # A follower's progress reaches the high watermark a little after the acknowledgement of acks=1.
-        if all(found.is_complete for found in checks.values()) or (deadline and time.monotonic() > deadline):
+        if not any(sender.missing() for sender in senders) or (deadline and time.monotonic() > deadline):
             break
         deadline = deadline or time.monotonic() + MISSING_WAIT_S
         time.sleep(0.05)
-    for found in checks.values():
-        found.finish()
+    _finish(senders, records_per_batch, result)
     return result
 
 

@@ -1,6 +1,6 @@
 """A load generator process: reads its spec, prepares everything, says that it is ready, and runs at the given instant.
 
-`python -m broker.bench.worker`, started by the benchmark; spec.py has what is said in both directions.
+Started by load.py as `python -m broker.bench.worker`; spec.py has what is said in both directions.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ import os
 import resource
 import sys
 import time
+from typing import Protocol
 
+from broker.bench.consume_loop import ConsumeConnection, ConsumeLoop
+from broker.bench.fetch_frames import FetchFrame
 from broker.bench.frames import ProduceAnswer, ProduceFrame
 from broker.bench.histogram import count_latencies
 from broker.bench.load_connection import LoadConnection
@@ -22,9 +25,18 @@ from broker.bench.window import Tally, Window
 from protocol.records import Compression
 
 
+class Runner(Protocol):
+    """One kind of load, prepared."""
+
+    def run(self, window: Window) -> dict[str, object]:
+        """Through the window; returns what the result says besides its kind."""
+
+
 def main() -> int:
+    _allow_many_sockets()
     spec = WorkerSpec.from_json(sys.stdin.readline())
-    runner = _Producer(spec)
+    reporter = Reporter()
+    runner = make_runner(spec, reporter)
     say({"kind": "ready"})
     order = sys.stdin.readline()
     if not order:
@@ -33,8 +45,32 @@ def main() -> int:
     # What was prepared stays; the collector must not look through it again and again in the hot loop.
     gc.collect()
     gc.freeze()
-    runner.run(window)
+    reporter.begin()
+    say({"kind": "result", **runner.run(window)})
     return 0
+
+
+def _allow_many_sockets() -> None:
+    """The usual limit of 1,024 open files is a default of shells, not of the system."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def make_runner(spec: WorkerSpec, reporter: Reporter) -> Runner:
+    match spec.kind:
+        case "produce":
+            return _Producer(spec, reporter)
+        case "consume":
+            return _Consumer(spec, reporter)
+        case "librdkafka-produce":
+            from broker.bench.librdkafka import LibrdkafkaProducer
+
+            return LibrdkafkaProducer(spec, reporter.report)
+        case "librdkafka-consume":
+            from broker.bench.librdkafka import LibrdkafkaConsumer
+
+            return LibrdkafkaConsumer(spec, reporter.report)
+    raise AssertionError(spec.kind)
 
 
 def say(message: dict[str, object]) -> None:
@@ -42,22 +78,35 @@ def say(message: dict[str, object]) -> None:
     sys.stdout.flush()
 
 
-class CostMeter:
-    """What this process spent since it was last asked: on the CPU, and waiting for one."""
+class Reporter:
+    """Says tallies as ticks, with what this process spent meanwhile: on the CPU, and waiting for one."""
 
-    def __init__(self) -> None:
-        self._last = self._read()
+    def begin(self) -> None:
+        self._last = _spent()
 
-    @staticmethod
-    def _read() -> tuple[float, float, float]:
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        return usage.ru_utime, usage.ru_stime, _run_queue_wait_s()
-
-    def take(self) -> dict[str, float]:
-        now = self._read()
-        before, self._last = self._last, now
+    def report(self, tally: Tally) -> None:
+        now, before = _spent(), self._last
+        self._last = now
         names = ("user_s", "system_s", "starved_s")
-        return {name: later - earlier for name, later, earlier in zip(names, now, before, strict=True)}
+        say(
+            {
+                "kind": "tick",
+                "phase": tally.phase,
+                "from_ns": tally.from_ns,
+                "to_ns": tally.to_ns,
+                "requests": tally.done,
+                "failed": tally.failed,
+                "records": tally.records,
+                "bytes": tally.bytes,
+                "latencies_us": count_latencies(tally.latencies_us),
+                **{name: later - earlier for name, later, earlier in zip(names, now, before, strict=True)},
+            }
+        )
+
+
+def _spent() -> tuple[float, float, float]:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime, usage.ru_stime, _run_queue_wait_s()
 
 
 def _run_queue_wait_s() -> float:
@@ -69,32 +118,14 @@ def _run_queue_wait_s() -> float:
         return 0.0
 
 
-def report_tick(tally: Tally, meter: CostMeter, extra: dict[str, object] | None = None) -> None:
-    say(
-        {
-            "kind": "tick",
-            "phase": tally.phase,
-            "from_ns": tally.from_ns,
-            "to_ns": tally.to_ns,
-            "requests": tally.done,
-            "failed": tally.failed,
-            "records": tally.records,
-            "bytes": tally.bytes,
-            "latencies_us": count_latencies(tally.latencies_us),
-            **meter.take(),
-            **(extra or {}),
-        }
-    )
-
-
 class _Producer:
-    def __init__(self, spec: WorkerSpec) -> None:
+    def __init__(self, spec: WorkerSpec, reporter: Reporter) -> None:
         self.spec = spec
         now_ms = time.time_ns() // 1_000_000
         connections = [self._connection(plan, now_ms) for plan in spec.plans]
         partitions_per_request = len(spec.plans[0].partitions)
         self._records_per_frame = partitions_per_request * spec.records_per_request
-        self._meter = CostMeter()
+        self._reporter = reporter
         self.loop = ProduceLoop(
             connections,
             ProduceAnswer(spec.topic, partitions_per_request) if spec.acks else None,
@@ -135,13 +166,36 @@ class _Producer:
         tally.done = len(tally.latencies_us)
         tally.records = tally.done * self._records_per_frame
         tally.bytes = tally.records * self.spec.message_size
-        report_tick(tally, self._meter)
+        self._reporter.report(tally)
 
-    def run(self, window: Window) -> None:
-        self._meter.take()
+    def run(self, window: Window) -> dict[str, object]:
         self.loop.run(window)
         accounts = [connection.account() for connection in self.loop.connections]
-        say({"kind": "result", "errors": self.loop.errors, "accounts": accounts})
+        return {"errors": self.loop.errors, "accounts": accounts}
+
+
+class _Consumer:
+    def __init__(self, spec: WorkerSpec, reporter: Reporter) -> None:
+        connections = [
+            ConsumeConnection(
+                (plan.host, plan.port),
+                plan.start_offsets,
+                FetchFrame(
+                    spec.topic,
+                    plan.partitions,
+                    max_wait_ms=spec.fetch_wait_max_ms,
+                    min_bytes=1,
+                    max_bytes=spec.fetch_bytes_max,
+                ),
+                plan.record_limit,
+            )
+            for plan in spec.plans
+        ]
+        self.loop = ConsumeLoop(connections, timestamps=spec.timestamps, on_tick=reporter.report)
+
+    def run(self, window: Window) -> dict[str, object]:
+        self.loop.run(window)
+        return {"errors": self.loop.errors, "accounts": []}
 
 
 if __name__ == "__main__":

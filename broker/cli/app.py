@@ -6,8 +6,6 @@ interrupted.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -43,7 +41,11 @@ def _show_version(wanted: bool) -> None:
     if wanted:
         from importlib import metadata  # a tenth of a broker's start, for one line
 
-        print(f"millstream {metadata.version('millstream')}")
+        try:
+            version = metadata.version("millstream")
+        except metadata.PackageNotFoundError:
+            version = "(not installed)"
+        print(f"millstream {version}")
         raise typer.Exit
 
 
@@ -66,6 +68,7 @@ app.command()(offsets)
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(log_dump.app, name="log")
 app.command()(bench)
+app.command()(bench)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -82,10 +85,6 @@ def run(arguments: Sequence[str]) -> int:
         return _failed(f"{error.message} ({error.code.name})" if error.message else error.code.name, FAILED)
     except ProtocolError as error:
         return _failed(f"an answer could not be read: {error}", FAILED)
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; Python would complain once more when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
     except OSError as error:
         # A port in use, a directory that may not be written: the machine's refusals carry their own sentence.
         return _failed(error.strerror or str(error), FAILED)

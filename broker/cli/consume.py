@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import nullcontext
 from typing import Annotated
@@ -73,7 +74,12 @@ def consume_topic(
         before = dict(progress.positions)
         try:
             _copy(client, progress, max_messages, Format.JSON if as_json else format, key_separator)
+        except BrokenPipeError:
+            # Whoever read our output has seen enough; Python would complain once more when it closes stdout.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except KeyboardInterrupt:
+            # An answer may be on its way to the request that was interrupted: nobody must take it for another's.
+            client.forget()
             # How following ends; anything else was interrupted.
             if not follow:
                 raise

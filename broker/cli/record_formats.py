@@ -44,17 +44,17 @@ def _full(topic: str, partition: int, record: Record) -> bytes:
     return "  ".join(parts).encode("utf-8", "surrogateescape")
 
 
-def _json(topic: str, partition: int, record: Record) -> bytes:
-    """Bytes that are not UTF-8 come in base64, under `…_base64`."""
-    fields: dict[str, Any] = {
-        "topic": topic,
-        "partition": partition,
-        "offset": record.offset,
-        "timestamp": record.timestamp,
-    }
+def record_object(record: Record) -> dict[str, Any]:
+    """A record for JSON; bytes that are not UTF-8 come in base64, under `…_base64`."""
+    fields: dict[str, Any] = {"offset": record.offset, "timestamp": record.timestamp}
     _put(fields, "key", record.key)
     _put(fields, "value", record.value)
     fields["headers"] = [_header(name, value) for name, value in record.headers]
+    return fields
+
+
+def _json(topic: str, partition: int, record: Record) -> bytes:
+    fields = {"topic": topic, "partition": partition, **record_object(record)}
     return json.dumps(fields, ensure_ascii=False).encode("utf-8", "surrogateescape")
 
 

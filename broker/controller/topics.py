@@ -109,7 +109,7 @@ def _check_name(image: MetadataImage, name: str, keys_of_request: Mapping[str, s
     if problem is not None:
         raise KafkaError(ErrorCode.INVALID_TOPIC_EXCEPTION, problem)
     if name in image.topics_by_name:
-        raise KafkaError(ErrorCode.TOPIC_ALREADY_EXISTS, f"topic '{name}' exists already")
+        raise KafkaError(ErrorCode.TOPIC_ALREADY_EXISTS, f"topic '{name}' already exists")
     key = collision_key(name)
     if key is None:
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,6 +14,9 @@ from broker.request import Deferred
 from protocol.errors import ErrorCode, KafkaError
 from protocol.messages.fetch import AbortedTransaction, PartitionData
 from protocol.records import convert_down
+from wal import StorageError
+
+logger = logging.getLogger(__name__)
 
 # Fetch v0–1 understand message sets of magic 0, v2–3 of magic 1, later ones record batches.
 _MAGIC_BY_VERSION = (0, 0, 1, 1)
@@ -64,7 +68,11 @@ class Collector:
         must_answer = limits.max_wait_ms <= 0 or not self.targets
         found: list[PartitionData] = []
         for target in self.targets:
-            data = self._read_one(target, remaining, total == 0 and limits.version >= AT_LEAST_ONE_BATCH_MIN_VERSION)
+            may_exceed = limits.version >= AT_LEAST_ONE_BATCH_MIN_VERSION
+            data = self._read_one(target, remaining, total == 0 if may_exceed else remaining > 0)
+            if not may_exceed and data.records:
+                # A cut message tells an old consumer that it must ask for more; an empty answer would tell nothing.
+                data.records = data.records[: max(0, min(remaining, target.request.partition_max_bytes))]
             size = len(data.records) if data.records else 0
             total += size
             remaining = max(0, remaining - size)
@@ -75,6 +83,8 @@ class Collector:
     def _read_one(self, target: FetchTarget, remaining: int, at_least_one_batch: bool) -> PartitionData:
         request = target.request
         data = PartitionData(partition_index=request.partition, high_watermark=-1, records=b"")
+        if self.limits.isolation is IsolationLevel.READ_UNCOMMITTED:
+            data.aborted_transactions = None
         try:
             partition = self._find(target)
             self._check(partition, request.current_leader_epoch)
@@ -102,6 +112,11 @@ class Collector:
                 ]
         except KafkaError as error:
             data.error_code = error.code
+            data.records = b""
+        except StorageError as error:
+            # Here and not further out: a fetch that was waiting reads where nobody could answer for it.
+            logger.error("cannot read what a fetch of partition %d asks for: %s", request.partition, error)
+            data.error_code = ErrorCode.KAFKA_STORAGE_ERROR
             data.records = b""
         return data
 
@@ -160,11 +175,16 @@ class FetchWait(Deferred):
 
     def _end(self) -> None:
         if not self.resolved:
-            self.abandon()
+            self._wait_no_more()
             self.resolve(self._answer())
 
     def abandon(self) -> None:
-        """Wait no more: the answer is due, or its client is gone."""
+        """The client is gone. Nothing is read for it, but its place in the connection's order becomes free."""
+        if not self.resolved:
+            self._wait_no_more()
+            self.resolve(None)
+
+    def _wait_no_more(self) -> None:
         self._timer.cancel()
         for partition in self._baselines:
             partition.unfollow_progress(self._on_progress)

@@ -10,6 +10,7 @@ import asyncio
 
 from broker.handlers.locating import find_by_name
 from broker.handlers.services import Services
+from broker.metadata import is_internal
 from broker.request import RequestContext
 from protocol.errors import ErrorCode, KafkaError
 from protocol.messages.delete_records import (
@@ -37,6 +38,8 @@ async def _partition(
 ) -> DeleteRecordsPartitionResult:
     result = DeleteRecordsPartitionResult(partition_index=asked.partition_index, low_watermark=-1)
     try:
+        if is_internal(topic):
+            raise KafkaError(ErrorCode.INVALID_TOPIC_EXCEPTION, f"{topic} is internal: its records are the broker's")
         partition = find_by_name(services, topic, asked.partition_index)
         if "delete" not in partition.log.config.cleanup_policy:
             # As in Kafka: a log that is only compacted has no records to delete by offset.

@@ -12,6 +12,9 @@ Nothing is tiered here: the earliest local offset is the log's start, and what a
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
+
 from broker.handlers.locating import find_by_name
 from broker.handlers.services import Services
 from broker.partition import IsolationLevel, Partition
@@ -24,6 +27,9 @@ from protocol.messages.list_offsets import (
     ListOffsetsResponse,
     ListOffsetsTopicResponse,
 )
+from wal import StorageError
+
+logger = logging.getLogger(__name__)
 
 LATEST = -1
 EARLIEST = -2
@@ -53,13 +59,19 @@ def handle(services: Services, context: RequestContext, request: ListOffsetsRequ
     for topic in request.topics:
         topic_response = ListOffsetsTopicResponse(name=topic.name)
         response.topics.append(topic_response)
+        times_asked = Counter(asked.partition_index for asked in topic.partitions)
         for asked in topic.partitions:
             answer = ListOffsetsPartitionResponse(partition_index=asked.partition_index)
             topic_response.partitions.append(answer)
             try:
+                if times_asked[asked.partition_index] > 1:
+                    raise KafkaError(ErrorCode.INVALID_REQUEST, "one partition, asked for more than once")
                 _answer(services, context.api_version, topic.name, asked, isolation, answer)
             except KafkaError as error:
                 answer.error_code = error.code
+            except StorageError as error:
+                logger.error("cannot look for offsets in %s-%d: %s", topic.name, asked.partition_index, error)
+                answer.error_code = ErrorCode.KAFKA_STORAGE_ERROR
     return response
 
 

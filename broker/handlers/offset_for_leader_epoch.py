@@ -6,6 +6,8 @@ from replicas, v4 is flexible.
 
 from __future__ import annotations
 
+import logging
+
 from broker.handlers.locating import find_by_name
 from broker.handlers.services import Services
 from broker.request import RequestContext
@@ -17,6 +19,9 @@ from protocol.messages.offset_for_leader_epoch import (
     OffsetForLeaderPartition,
     OffsetForLeaderTopicResult,
 )
+from wal import StorageError
+
+logger = logging.getLogger(__name__)
 
 
 def handle(
@@ -42,5 +47,11 @@ def _end_offset(services: Services, topic: str, asked: OffsetForLeaderPartition)
         return answer
     log = partition.log
     # The leader answers for its current epoch with the high watermark's safe side: its log end offset (KIP-279).
-    answer.leader_epoch, answer.end_offset = log.leader_epochs.end_offset_for(asked.leader_epoch, log.log_end_offset)
+    try:
+        epochs = log.leader_epochs
+    except StorageError as error:
+        logger.error("cannot read the leader epochs of %s: %s", partition, error)
+        answer.error_code = ErrorCode.KAFKA_STORAGE_ERROR
+        return answer
+    answer.leader_epoch, answer.end_offset = epochs.end_offset_for(asked.leader_epoch, log.log_end_offset)
     return answer

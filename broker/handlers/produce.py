@@ -172,14 +172,13 @@ def _append(
 def _wait(
     partition: Partition, pending: PendingProduce, response: PartitionProduceResponse, result: AppendResult
 ) -> None:
-    if pending.acks == 0:
-        return
+    # With acks=0, too: nobody is told, but the request's bytes count until then, or a producer could outrun the disk.
     pending.outstanding += 1
     wait = PartitionWait(pending, response)
-    if pending.acks == 1:
-        partition.when_durable(result.last_offset + 1, wait)
-    else:
+    if pending.acks == -1:
         partition.when_committed(result.last_offset + 1, wait, timeout_ms=pending.timeout_ms)
+    else:
+        partition.when_durable(result.last_offset + 1, wait)
 
 
 def _find(services: Services, version: int, topic: TopicProduceData, index: int) -> Partition:
@@ -210,7 +209,7 @@ def tell_leaders(services: Services, version: int, listener: str, response: Prod
 
 def check_records(version: int, records: bytes | memoryview) -> None:
     """What the request's version, not the log, refuses. Raises KafkaError."""
-    if is_legacy(records):
+    if len(records) > _ATTRIBUTES_LOW and is_legacy(records):
         if version >= 3:
             raise KafkaError(ErrorCode.INVALID_RECORD, f"Produce v{version} carries record batches, not message sets")
         return

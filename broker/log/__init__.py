@@ -6,7 +6,10 @@ Doors: `PartitionLog` (one log), `LogManager` (all of a node), `journal_entries`
 from broker.log import journal_entries
 from broker.log.checkpointing import Checkpoint
 from broker.log.checkpoints import TopicPartition, read_checkpoint, write_checkpoint
+from broker.log.cleaner import LogCleaner
+from broker.log.compaction import Cleanable, Compaction
 from broker.log.disk import Disk
+from broker.log.dump import DumpOptions, DumpRow, dump_file
 from broker.log.leader_epochs import LeaderEpochs
 from broker.log.log_config import LogConfig
 from broker.log.log_manager import LogManager, remove_paths
@@ -27,15 +30,21 @@ __all__ = [
     "AppendOrigin",
     "AppendResult",
     "Checkpoint",
+    "Cleanable",
+    "Compaction",
     "Disk",
+    "DumpOptions",
+    "DumpRow",
     "InvalidRecords",
     "LeaderEpochs",
+    "LogCleaner",
     "LogConfig",
     "LogManager",
     "PartitionLog",
     "ReadResult",
     "TimestampOffset",
     "TopicPartition",
+    "dump_file",
     "journal_entries",
     "read_checkpoint",
     "remove_paths",

@@ -13,23 +13,27 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from broker.log.batch_cleaning import CleaningRules, clean_batch
 from broker.log.cleaned_transactions import CleanedTransactions
-from broker.log.compaction_swap import CLEANED_SUFFIX, SWAP_SUFFIX, finish_swap
+from broker.log.compaction_swap import CLEANED_SUFFIX, begin_swap, finish_swap
 from broker.log.disk import Buffer, Disk
 from broker.log.offset_map import MEMORY_BYTES_DEFAULT, OffsetMap
 from broker.log.partition_log import PartitionLog
 from broker.log.segment import (
+    INDEX_SUFFIX,
     LOG_SUFFIX,
     RELATIVE_OFFSET_MAX,
     SEGMENT_SUFFIXES,
+    TIME_INDEX_SUFFIX,
     TRANSACTION_INDEX_SUFFIX,
     Segment,
+    build_indexes,
+    scan_headers,
     verified_batches,
 )
-from broker.log.transaction_index import AbortedTransaction, encode_aborted
+from broker.log.transaction_index import encode_aborted
 from broker.log.validation import DECOMPRESSED_BYTES_MAX
 from protocol.records import BatchHeader, read_records
 from wal import CorruptionError, Filesystem
@@ -92,7 +96,6 @@ class _Group:
 
     segments: list[Segment]
     changed: bool = False
-    aborted: list[AbortedTransaction] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -207,10 +210,19 @@ class Compaction:
         if gathered:
             disk.append(cleaned_path, gathered)
         disk.sync(cleaned_path)
-        group.aborted = transactions.take_indexed()
-        if group.aborted:
-            disk.write_new(stem + TRANSACTION_INDEX_SUFFIX + CLEANED_SUFFIX, [encode_aborted(group.aborted)])
-            disk.sync(stem + TRANSACTION_INDEX_SUFFIX + CLEANED_SUFFIX)
+        # Its name, too, before the others': found without it, they are leftovers.
+        disk.sync_directory(self.log.directory)
+        self._write_indexes(disk, group.segments[0], cleaned_path, encode_aborted(transactions.take_indexed()))
+
+    def _write_indexes(self, disk: Disk, first: Segment, cleaned_path: str, aborted: bytes) -> None:
+        headers = scan_headers(disk, cleaned_path, 0, disk.size(cleaned_path))
+        offsets, times, _ = build_indexes(headers, first.base_offset, self._config.index_interval_bytes)
+        contents = {INDEX_SUFFIX: offsets, TIME_INDEX_SUFFIX: times}
+        if aborted or disk.exists(first.stem + TRANSACTION_INDEX_SUFFIX):
+            contents[TRANSACTION_INDEX_SUFFIX] = aborted
+        for suffix, content in contents.items():
+            disk.write_new(first.stem + suffix + CLEANED_SUFFIX, [content])
+            disk.sync(first.stem + suffix + CLEANED_SUFFIX)
 
     # --- the loop's thread -----------------------------------------------------------------------------------------
 
@@ -242,18 +254,14 @@ class Compaction:
         for segment in group.segments:
             for path in segment.paths:
                 disk.forget(path)
-        for suffix in SEGMENT_SUFFIXES:
-            disk.rename_if_there(first.stem + suffix + CLEANED_SUFFIX, first.stem + suffix + SWAP_SUFFIX)
-        disk.sync_directory(log.directory)
+        begin_swap(disk, log.directory, first.base_offset)
         finish_swap(disk, log.directory, first.base_offset)
         for segment in group.segments[1:]:
             for path in segment.paths:
                 disk.remove(path)
         disk.sync_directory(log.directory)
         place = log.segments.index(first)
-        cleaned = Segment(disk, log.directory, first.base_offset)
-        cleaned.rebuild_indexes(self._config.index_interval_bytes)
-        log.segments[place : place + len(group.segments)] = [cleaned]
+        log.segments[place : place + len(group.segments)] = [Segment(disk, log.directory, first.base_offset)]
 
     def _discard(self) -> None:
         for group in self._groups:

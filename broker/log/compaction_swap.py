@@ -2,12 +2,13 @@
 
 Files of the successor, whose name is that of the first segment it replaces, pass three names:
 
-    .cleaned   being written. A crash: removed, the old segments stand.
-    .swap      complete and durable. A crash: the swap is finished, the old segments go.
-    (none)     in place.
+    .cleaned   written and durable. A crash: removed, the old segments stand.
+    .swap      step 1 renames, the `.log` last, then the directory is synced. A crash: the swap is finished.
+    (none)     step 2: the segments it covers go, its `.log` takes its place; step 3: its indexes follow.
 
-The `.log` is renamed last in the second step and first wins in the third: while `<base>.log.cleaned` exists nothing
-of that base counts, once `<base>.log.swap` exists everything of it does.
+While `<base>.log.cleaned` exists nothing of that base counts. Once `<base>.log.swap` exists, everything of it does,
+`.cleaned` or `.swap`: a crash may have kept any of step 1's renames. When neither exists, what is left as `.swap`
+belongs to a `.log` already in place, and what is left as `.cleaned` to none.
 """
 
 from __future__ import annotations
@@ -24,18 +25,31 @@ def finish_or_undo_swaps(disk: Disk, directory: str, names: list[str]) -> list[s
     pending = [name for name in names if name.endswith((CLEANED_SUFFIX, SWAP_SUFFIX))]
     if not pending:
         return names
-    undone = {name[:20] for name in pending if name.endswith(LOG_SUFFIX + CLEANED_SUFFIX)}
-    for name in pending:
-        if name.endswith(CLEANED_SUFFIX) or name[:20] in undone:
-            disk.remove(f"{directory}/{name}")
-    for base in sorted({name[:20] for name in pending} - undone):
-        finish_swap(disk, directory, int(base))
+    for stem in sorted({name[:20] for name in pending}):
+        mine = [name for name in pending if name.startswith(stem)]
+        undo = stem + LOG_SUFFIX + CLEANED_SUFFIX in mine
+        covers = stem + LOG_SUFFIX + SWAP_SUFFIX in mine
+        for name in mine:
+            if undo or (name.endswith(CLEANED_SUFFIX) and not covers):
+                disk.remove(f"{directory}/{name}")
+            elif name.endswith(CLEANED_SUFFIX):
+                disk.rename(f"{directory}/{name}", f"{directory}/{name.removesuffix(CLEANED_SUFFIX)}{SWAP_SUFFIX}")
+        if not undo:
+            finish_swap(disk, directory, int(stem))
     disk.sync_directory(directory)
     return disk.list(directory)
 
 
+def begin_swap(disk: Disk, directory: str, base_offset: int) -> None:
+    """Step 1: from `.cleaned` to `.swap`."""
+    stem = f"{directory}/{base_offset:020d}"
+    for suffix in SEGMENT_SUFFIXES:
+        disk.rename_if_there(stem + suffix + CLEANED_SUFFIX, stem + suffix + SWAP_SUFFIX)
+    disk.sync_directory(directory)
+
+
 def finish_swap(disk: Disk, directory: str, base_offset: int) -> None:
-    """The third step, from `.swap` to in place; may be repeated after a crash in its middle."""
+    """Steps 2 and 3, from `.swap` to in place; may be repeated after a crash in its middle."""
     stem = f"{directory}/{base_offset:020d}"
     swap_log = stem + LOG_SUFFIX + SWAP_SUFFIX
     if disk.exists(swap_log):
@@ -45,9 +59,8 @@ def finish_swap(disk: Disk, directory: str, base_offset: int) -> None:
         for name in disk.list(directory):
             if name.endswith(SEGMENT_SUFFIXES) and base_offset < int(name[:20]) < end_offset:
                 disk.remove(f"{directory}/{name}")
+        disk.rename(swap_log, stem + LOG_SUFFIX)
+        # The indexes only after their log: found alone, they must mean that it is there.
+        disk.sync_directory(directory)
     for suffix in SEGMENT_SUFFIXES:
-        if disk.exists(stem + suffix + SWAP_SUFFIX):
-            disk.rename(stem + suffix + SWAP_SUFFIX, stem + suffix)
-        elif disk.exists(swap_log):
-            # The successor has no such file: the old one's entries must not be taken for its.
-            disk.remove(stem + suffix)
+        disk.rename_if_there(stem + suffix + SWAP_SUFFIX, stem + suffix)

@@ -56,6 +56,14 @@ class Disk:
         except OSError as error:
             raise storage_error(error, "write", path) from error
 
+    def rewrite(self, path: str, data: Buffer, position: int) -> None:
+        """Write bytes that are there already, so that the next sync writes them: after a failed sync the kernel takes
+        what never reached the disk for clean, and only this process's death ends what it had promised of it."""
+        try:
+            self._file(path).pwrite(data, position)
+        except OSError as error:
+            raise storage_error(error, "write", path) from error
+
     def pread(self, path: str, length: int, position: int) -> bytes:
         try:
             return self._file(path).pread(length, position)

@@ -7,10 +7,10 @@ Every payload begins with the partition it concerns (big-endian):
      │ topic id       │ partition │ by kind
      └────────────────┴───────────┴───────────────
      APPEND      int32 leader epoch, int64 log end offset before it, then whole batches
-     TRUNCATE    int64 offset: the log now ends there
+     TRUNCATE    int64 offset: the log is to end there; durable before the cut is made
      LOG_START   int64 offset: what lies before it was deleted
      REMOVED     nothing: the partition was deleted
-     RESTARTED   int64 offset: everything was dropped, the log is empty and continues there
+     RESTARTED   int64 offset: everything is to be dropped and the log to go on there; durable before it is done
 
 APPEND says where it belongs because batches may leave gaps (a follower of a compacted log copies them), so the
 first batch's base offset alone does not tell a hole from a gap.
@@ -30,7 +30,13 @@ LOG_START = 3
 REMOVED = 4
 RESTARTED = 5
 
-KINDS = {APPEND: "append", TRUNCATE: "truncate", LOG_START: "log start", REMOVED: "removed", RESTARTED: "restarted"}
+KINDS = {
+    APPEND: "append",
+    TRUNCATE: "truncate",
+    LOG_START: "log start",
+    REMOVED: "removed",
+    RESTARTED: "restarted",
+}
 
 _PARTITION = Struct(">16si")
 _APPEND = Struct(">16siiq")

@@ -83,6 +83,11 @@ class LogConfig:
         return "delete" in self.cleanup_policy
 
     @cached_property
+    def roll_ms(self) -> int:
+        """A record of a compacted log must not wait in the active segment for longer than max.compaction.lag.ms."""
+        return min(self.segment_ms, self.max_compaction_lag_ms) if self.compact else self.segment_ms
+
+    @cached_property
     def log_append_time(self) -> bool:
         return self.message_timestamp_type == "LogAppendTime"
 

@@ -19,21 +19,22 @@ from collections.abc import Callable, Iterable
 from broker.log.checkpointing import Checkpoint, CheckpointFiles, Discards
 from broker.log.checkpoints import TopicPartition
 from broker.log.disk import OPEN_FILES_DEFAULT, Disk, parent_of
-from broker.log.journal_entries import KINDS, REMOVED, TRUNCATE, decode
+from broker.log.journal_entries import KINDS, REMOVED, decode
 from broker.log.log_config import LogConfig
 from broker.log.partition_directory import (
     DELETE_SUFFIX,
     METADATA_FILE,
+    STRAY_SUFFIX,
     decode_metadata,
-    deleted_name,
     directory_name,
     encode_metadata,
     parse_directory_name,
+    renamed,
 )
 from broker.log.partition_log import PartitionLog
 from broker.log.recovery import LogIdentity, create_log, open_log
 from broker.log.replay import LogReplay
-from broker.log.truncation import begin_checkpoint
+from broker.log.truncation import begin_checkpoints
 from wal import CorruptionError, Entry, Filesystem, StorageError
 
 logger = logging.getLogger(__name__)
@@ -58,8 +59,6 @@ class LogManager:
         self.data_directory = data_directory
         self.logs: dict[LogKey, PartitionLog] = {}
         self.offline: dict[TopicPartition, str] = {}
-        # After `replay`: entries (kind, payload) that the journal must get before any other.
-        self.corrections: list[tuple[int, bytes]] = []
         self.files = CheckpointFiles(data_directory)
         self._config_of = config_of
         self._by_name: dict[TopicPartition, PartitionLog] = {}
@@ -93,6 +92,7 @@ class LogManager:
         key = (topic, partition)
         directory = self._path(directory_name(topic, partition))
         recovery_point = self.files.recovery_points.get(key)
+        start_offset = self.files.log_starts.get(key, 0)
         try:
             topic_id = self._read_topic_id(directory)
             if topic_id is None:
@@ -101,21 +101,23 @@ class LogManager:
                 self.disk,
                 LogIdentity(directory, topic, topic_id, partition),
                 self._config_of(topic),
-                log_start_offset=self.files.log_starts.get(key, 0),
+                log_start_offset=start_offset,
                 recovery_point=recovery_point or 0,
                 empty_producers_until=self.files.empty_until.get(key, -1),
                 clean=clean and recovery_point is not None,
             )
+            if recovery_point is None:
+                # Never checkpointed: its names may be in the page cache only, and this file, too.
+                log.created_files = [f"{directory}/{METADATA_FILE}"]
+                self.disk.rewrite(log.created_files[0], encode_metadata(topic_id), 0)
         except StorageError as error:
             logger.error("partition %s-%d is offline: %s", topic, partition, error)
             self.offline[key] = str(error)
             return
-        if recovery_point is None:
-            # Never checkpointed: its names may be in the page cache only.
-            log.created_files = [f"{directory}/{METADATA_FILE}"]
+        if log.created_files:
             log.mark_dirty()
         self._adopt(log)
-        self._replays[(topic_id, partition)] = LogReplay(log, verified, log.recovery_point, recovery_point)
+        self._replays[(topic_id, partition)] = LogReplay(log, verified, log.recovery_point, start_offset)
 
     def _read_topic_id(self, directory: str) -> bytes | None:
         """None for a directory whose creation a crash interrupted before anything was promised; it is removed."""
@@ -147,7 +149,7 @@ class LogManager:
         """Repeat all of the journal's entries onto the logs, in order; returns how many concerned a log that is here.
 
         Entries of partitions that are gone are passed over. A log that cannot take one, or misses records at the end,
-        goes offline. Then `corrections` are to be put into the journal."""
+        goes offline."""
         applied = 0
         for entry in entries:
             if entry.kind not in KINDS:
@@ -174,9 +176,7 @@ class LogManager:
             if replay.hole:
                 self._take_offline(replay.log, f"the journal and the segments do not join: {replay.hole}")
                 continue
-            if replay.correction is not None:
-                logger.warning("%s: cut at %s by a truncation the journal did not see", replay.log, replay.cut_at)
-                self.corrections.append((TRUNCATE, replay.correction))
+            replay.finish()
             if replay.has_uncovered:
                 uncovered.append(replay.log)
         self._replays.clear()
@@ -235,23 +235,28 @@ class LogManager:
 
     def delete(self, log: PartitionLog, now_ms: int = 0) -> None:
         """Take the log away: its directory is renamed now and removed `file.delete.delay.ms` after `now_ms`."""
-        self._drop(log)
-        log.failure = f"{log} was deleted"
-        self.files.forget((log.topic, log.partition))
-        target = self._path(deleted_name(log.topic, log.partition, log.topic_id))
-        self.disk.remove_directory(target)
-        self.disk.rename(log.directory, target)
-        self._root_dirty = True
+        target = self._rename_away(log, DELETE_SUFFIX)
         self._discards.add(target, due_ms=now_ms + log.config.file_delete_delay_ms if now_ms else 0)
 
-    def delete_strays(self, known_topic_ids: Iterable[bytes]) -> list[str]:
-        """Delete logs of topics that no longer exist (the node stopped in the middle of their deletion)."""
+    def set_aside_strays(self, known_topic_ids: Iterable[bytes]) -> list[str]:
+        """Take away the logs of topics that nobody knows, but keep their files: most likely the node stopped in the
+        middle of a deletion, but a metadata log that lost its end looks the same, and then they are all there is."""
         known = set(known_topic_ids)
         strays = [log for log in self.logs.values() if log.topic_id not in known]
         for log in strays:
-            logger.info("deleting %s: its topic does not exist any more", log)
-            self.delete(log)
+            target = self._rename_away(log, STRAY_SUFFIX)
+            logger.warning("no topic has the partition %s; its files are kept in %s, remove them", log, target)
         return [str(log) for log in strays]
+
+    def _rename_away(self, log: PartitionLog, suffix: str) -> str:
+        self._drop(log)
+        log.failure = f"{log} was deleted"
+        self.files.forget((log.topic, log.partition))
+        target = self._path(renamed(log.topic, log.partition, log.topic_id, suffix))
+        self.disk.remove_directory(target)
+        self.disk.rename(log.directory, target)
+        self._root_dirty = True
+        return target
 
     def take_deleted(self, now_ms: int) -> list[str]:
         """Paths whose delay is over, for `remove_paths` on a worker thread."""
@@ -276,7 +281,11 @@ class LogManager:
         ahead of the journal, or a replay would take records of one history for those of another."""
         if self._sync_failure:
             raise StorageError(self._sync_failure)
-        return self._start_checkpoint(sequence, [log for log in self._dirty if not log.failure])
+        logs = [log for log in self._dirty if not log.failure]
+        if len(logs) < len(self._dirty):
+            # Nobody syncs a log that failed: the journal keeps what it has of it.
+            sequence = 0
+        return self._start_checkpoint(sequence, logs)
 
     def checkpoint(self, sequence: int) -> int:
         """Begin and run, blocking. Returns the journal sequence below which the journal may be trimmed."""
@@ -285,12 +294,13 @@ class LogManager:
         return checkpoint.sequence
 
     def _start_checkpoint(self, sequence: int, logs: list[PartitionLog]) -> Checkpoint:
+        work = begin_checkpoints(logs)
         for log in logs:
             self._dirty.pop(log, None)
         sync_root, self._root_dirty = self._root_dirty, False
         return Checkpoint(
             sequence,
-            [begin_checkpoint(log) for log in logs],
+            work,
             files=self.files,
             disk=self.disk,
             is_current=lambda log: self.logs.get((log.topic_id, log.partition)) is log,
@@ -314,8 +324,10 @@ class LogManager:
             log.close()
         with self.files.lock:
             self.files.write(self.disk)
-        # A log that is offline, or that failed, must be looked at again by the next start.
-        if not self.offline and not any(log.failure for log in self.logs.values()):
+        # A log that is offline, that failed, or whose last checkpoint never ran must be looked at by the next start,
+        # which after a clean stop believes that a log ends at its recovery point.
+        unsynced = any(log.failure or log.recovery_point < log.log_end_offset for log in self.logs.values())
+        if not self.offline and not unsynced:
             self.disk.write_atomically(self._path(CLEAN_SHUTDOWN_FILE), b"version: 0\n")
         self.disk.close()
 

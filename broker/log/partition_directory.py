@@ -3,7 +3,8 @@
     version: 0
     topic_id: 22 characters, the topic id in URL-safe base64 without padding
 
-A directory of a deleted partition is renamed to `<topic>-<partition>.<topic id>-delete` and removed later.
+A directory of a deleted partition is renamed to `<topic>-<partition>.<topic id>-delete` and removed later; one that no
+topic of the metadata explains becomes `…-stray`, and is left to whoever runs the node.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from wal import CorruptionError
 
 METADATA_FILE = "partition.metadata"
 DELETE_SUFFIX = "-delete"
+STRAY_SUFFIX = "-stray"
 NAME_BYTES_MAX = 255
 
 
@@ -29,9 +31,9 @@ def parse_directory_name(name: str) -> tuple[str, int] | None:
     return topic, int(number)
 
 
-def deleted_name(topic: str, partition: int, topic_id: bytes) -> str:
+def renamed(topic: str, partition: int, topic_id: bytes, suffix: str) -> str:
     """Topic names may be long: they are cut so that the name stays one a filesystem takes."""
-    ending = f"-{partition}.{topic_id.hex()}{DELETE_SUFFIX}"
+    ending = f"-{partition}.{topic_id.hex()}{suffix}"
     return topic[: NAME_BYTES_MAX - len(ending)] + ending
 
 

@@ -14,15 +14,14 @@ from __future__ import annotations
 import logging
 from bisect import bisect_right
 from collections.abc import Callable
-from zlib import crc32
 
+from broker.log import copying, producer_tracking, reading, retention, rolling, time_search, truncation
 from broker.log import leader_epochs as epochs_file
-from broker.log import reading, retention, time_search, truncation
 from broker.log.disk import Buffer, Disk, parent_of
 from broker.log.journal_entries import encode_append_header
 from broker.log.leader_epochs import LeaderEpochs, load_leader_epochs, recover_leader_epochs
 from broker.log.log_config import LONG_MAX, LogConfig
-from broker.log.producer_state import ProducedBatch, ProducerStates
+from broker.log.producer_state import ProducerStates
 from broker.log.results import (
     ActiveProducer,
     AppendOrigin,
@@ -34,14 +33,9 @@ from broker.log.segment import RELATIVE_OFFSET_MAX, IndexedBatch, Segment
 from broker.log.snapshots import Snapshots
 from broker.log.transaction_index import AbortedTransaction
 from broker.log.validation import validate
-from protocol.errors import ErrorCode, KafkaError
 from protocol.records import (
     BatchHeader,
-    ControlType,
-    iterate_batches,
-    read_end_transaction_marker,
     stamp_prefix,
-    verify_crc,
 )
 from wal import CorruptionError, StorageError
 
@@ -94,14 +88,14 @@ class PartitionLog:
         self._leader_epochs: LeaderEpochs | None = None
         self._producer_states: ProducerStates | None = None
         self._last_epoch = -2  # of the last append as leader; assigning an epoch again changes nothing
-        self._pending: list[Buffer] = []
-        self._pending_batches: list[IndexedBatch] = []
+        self.pending: list[Buffer] = []
+        self.pending_batches: list[IndexedBatch] = []
         self._written: list[Buffer] = []
         self._journalled_end_offset = log_end_offset
         self._abandoned: StorageError | None = None
-        self._room_bytes = -1  # of the active segment; negative: not looked at yet
-        self._roll_timestamp = LONG_MAX  # a batch younger than this begins a new segment
-        self._last_offset_max = segments[-1].base_offset + RELATIVE_OFFSET_MAX
+        self.room_bytes = -1  # of the active segment; negative: not looked at yet
+        self.roll_timestamp = LONG_MAX  # a batch younger than this begins a new segment
+        self.last_offset_max = segments[-1].base_offset + RELATIVE_OFFSET_MAX
 
     def __repr__(self) -> str:
         return f"{self.topic}-{self.partition}"
@@ -153,7 +147,7 @@ class PartitionLog:
             raise self._refusal()
         batch, header, log_append_time_ms = validate(records, self.config, origin, now_ms)
         has_producer = header[9] >= 0
-        if has_producer and (earlier := self._check_producer(batch, header)) is not None:
+        if has_producer and (earlier := producer_tracking.check(self, batch, header)) is not None:
             return AppendResult(
                 earlier.first_offset,
                 earlier.last_offset,
@@ -167,22 +161,22 @@ class PartitionLog:
         last_offset = base_offset + header[6]
         size = header[1] + 12
         max_timestamp = header[8]
-        if size > self._room_bytes or max_timestamp > self._roll_timestamp or last_offset > self._last_offset_max:
-            self._make_room(size, last_offset, max_timestamp, now_ms)
+        if size > self.room_bytes or max_timestamp > self.roll_timestamp or last_offset > self.last_offset_max:
+            rolling.make_room(self, size, last_offset, max_timestamp)
         if leader_epoch != self._last_epoch:
             self.leader_epochs.assign(leader_epoch, base_offset)
             self._last_epoch = leader_epoch
         prefix = stamp_prefix(header, base_offset, leader_epoch)
         rest = memoryview(batch)[16:]
         if size <= COPIED_BYTES_MAX:
-            self._pending.append(b"".join((prefix, rest)))
+            self.pending.append(b"".join((prefix, rest)))
         else:
-            self._pending += (prefix, rest)
-        self._pending_batches.append((last_offset, size, max_timestamp))
-        self._room_bytes -= size
+            self.pending += (prefix, rest)
+        self.pending_batches.append((last_offset, size, max_timestamp))
+        self.room_bytes -= size
         self.log_end_offset = last_offset + 1
         if has_producer:
-            self.update_producer(batch, header, base_offset, last_offset)
+            producer_tracking.update(self, batch, header, base_offset, last_offset)
         return AppendResult(
             base_offset, last_offset, header[12], log_append_time_ms, self.log_start_offset, False, max_timestamp
         )
@@ -190,67 +184,24 @@ class PartitionLog:
     def append_as_follower(self, records: Buffer) -> AppendResult:
         """Collect batches as the leader stored them: offsets and epochs stand, only the checksum is checked.
 
-        They may leave gaps (a compacted leader) but never go back: CORRUPT_MESSAGE. Batches before a bad one stay.
-        Hot: once per replicated batch; batches that follow each other are collected as one buffer."""
+        They may leave gaps (a compacted leader) but never go back: CORRUPT_MESSAGE. Batches before a bad one stay."""
         if self.failure or self._abandoned is not None:
             raise self._refusal()
-        view, first_offset, count, max_timestamp = memoryview(records), -1, 0, UNKNOWN_TIMESTAMP
-        run_start = 0
-        epochs, batches = self.leader_epochs, self._pending_batches
-        position = 0
-        try:
-            for position, header in iterate_batches(view):
-                base_offset, size, timestamp = header[0], header[1] + 12, header[8]
-                verify_crc(view, position, header)
-                if base_offset < self.log_end_offset:
-                    raise self._goes_back(base_offset)
-                last_offset = base_offset + header[6]
-                if size > self._room_bytes or timestamp > self._roll_timestamp or last_offset > self._last_offset_max:
-                    self._collect(view[run_start:position])
-                    run_start = position
-                    self._make_room(size, last_offset, timestamp, timestamp)
-                if header[2] > epochs.latest:
-                    epochs.assign(header[2], base_offset)
-                batches.append((last_offset, size, timestamp))
-                self._room_bytes -= size
-                self.log_end_offset = last_offset + 1
-                if header[9] >= 0:
-                    self.update_producer(view[position : position + size], header, base_offset, last_offset)
-                first_offset = base_offset if first_offset < 0 else first_offset
-                count += header[12]
-                max_timestamp = max(max_timestamp, timestamp)
-                position += size
-        except KafkaError:
-            self._collect(view[run_start:position])
-            raise
-        self._collect(view[run_start:position])
-        return AppendResult(
-            first_offset, self.log_end_offset - 1, count, -1, self.log_start_offset, False, max_timestamp
-        )
-
-    def _collect(self, batches: memoryview) -> None:
-        if batches:
-            self._pending.append(batches)
-
-    def _goes_back(self, base_offset: int) -> KafkaError:
-        return KafkaError(
-            ErrorCode.CORRUPT_MESSAGE,
-            f"{self}: the leader sent offset {base_offset}, the log ends at {self.log_end_offset}",
-        )
+        return copying.append(self, records)
 
     def append_stored(self, batch: memoryview, header: BatchHeader) -> None:
         """Collect one batch that has its offset already, and bring epochs and producers up to date."""
         size, last_offset, max_timestamp = header.size_bytes, header.last_offset, header.max_timestamp
-        if size > self._room_bytes or max_timestamp > self._roll_timestamp or last_offset > self._last_offset_max:
-            self._make_room(size, last_offset, max_timestamp, max_timestamp)
+        if size > self.room_bytes or max_timestamp > self.roll_timestamp or last_offset > self.last_offset_max:
+            rolling.make_room(self, size, last_offset, max_timestamp)
         if header.partition_leader_epoch > self.leader_epochs.latest:
             self.leader_epochs.assign(header.partition_leader_epoch, header.base_offset)
-        self._pending.append(batch)
-        self._pending_batches.append((last_offset, size, max_timestamp))
-        self._room_bytes -= size
+        self.pending.append(batch)
+        self.pending_batches.append((last_offset, size, max_timestamp))
+        self.room_bytes -= size
         self.log_end_offset = last_offset + 1
         if header.producer_id >= 0:
-            self.update_producer(batch, header, header.base_offset, last_offset)
+            producer_tracking.update(self, batch, header, header.base_offset, last_offset)
 
     def recover_batch(self, batch: memoryview, header: BatchHeader) -> None:
         """Recovery verified a batch that lies in the active segment: epochs and producers follow."""
@@ -258,7 +209,7 @@ class PartitionLog:
             self.leader_epochs.assign(header.partition_leader_epoch, header.base_offset)
         self.log_end_offset = self.written_end_offset = header.next_offset
         if header.producer_id >= 0 and header.record_count:
-            self.update_producer(batch, header, header.base_offset, header.last_offset)
+            producer_tracking.update(self, batch, header, header.base_offset, header.last_offset)
 
     def recovered(self) -> None:
         """Recovery is done: appends go on behind what it found."""
@@ -271,27 +222,6 @@ class PartitionLog:
             return StorageError(self.failure)
         assert self._abandoned is not None
         return StorageError(str(self._abandoned))
-
-    def _check_producer(self, batch: Buffer, header: BatchHeader) -> ProducedBatch | None:
-        if header.is_control:
-            marker = read_end_transaction_marker(batch, 0, header)
-            self.producer_states.check_marker(header, marker.coordinator_epoch)
-            return None
-        return self.producer_states.check(header)
-
-    def update_producer(self, batch: Buffer, header: BatchHeader, base_offset: int, last_offset: int) -> None:
-        states = self.producer_states
-        if not states.entries:
-            self.snapshots.empty_until = base_offset
-        if not header.is_control:
-            states.update(header, base_offset, last_offset)
-            return
-        marker = read_end_transaction_marker(batch, 0, header)
-        aborted = marker.control_type is ControlType.ABORT
-        completed = states.end_transaction(header, base_offset, marker.coordinator_epoch, aborted=aborted)
-        if completed is not None and completed.aborted:
-            self.active.transaction_index.append(states.aborted_entry(completed))
-            self.dirty.files[self.active.transaction_index.path] = None
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
@@ -324,7 +254,7 @@ class PartitionLog:
 
     def write_pending(self) -> None:
         """Write what was collected; it stays to be handed to the journal by the next `write_out`."""
-        if not self._pending:
+        if not self.pending:
             return
         if not self.dirty.marked:
             self.mark_dirty()
@@ -332,16 +262,16 @@ class PartitionLog:
         try:
             if self.created_files:
                 self.make_names_durable()
-            active.append(self._pending, self._pending_batches, self.config.index_interval_bytes)
+            active.append(self.pending, self.pending_batches, self.config.index_interval_bytes)
         except StorageError as error:
-            self._abandon(error)
+            self.abandon(error)
             raise
-        self._written += self._pending
-        self._pending = []
-        self._pending_batches.clear()
+        self._written += self.pending
+        self.pending = []
+        self.pending_batches.clear()
         self.written_end_offset = self.log_end_offset
         if active.offset_index.size_bytes() + 8 > self.config.segment_index_bytes:
-            self._room_bytes = 0  # Kafka rolls when an index is full, too.
+            self.room_bytes = 0  # Kafka rolls when an index is full, too.
 
     def make_names_durable(self) -> None:
         """A journal entry names a log by its topic id, so a replay must find the directory that says which that is."""
@@ -353,10 +283,10 @@ class PartitionLog:
         self.disk.sync_directory(parent_of(self.directory))
         self.created_files = []
 
-    def _abandon(self, error: StorageError) -> None:
+    def abandon(self, error: StorageError) -> None:
         """Forget everything the journal does not have: a replay must not find records before a hole."""
-        self._pending = []
-        self._pending_batches.clear()
+        self.pending = []
+        self.pending_batches.clear()
         self._written = []
         self.log_end_offset = self.written_end_offset
         self._abandoned = error
@@ -378,58 +308,16 @@ class PartitionLog:
 
     # --- rolling ---------------------------------------------------------------------------------------------------
 
-    def _make_room(self, size: int, last_offset: int, max_timestamp: int, now_ms: int) -> None:
-        """The cheap test failed: look closer, and begin a new segment if the active one really has no room."""
-        self._look_at_active(max_timestamp)
-        if (
-            size > self._room_bytes or max_timestamp > self._roll_timestamp or last_offset > self._last_offset_max
-        ) and (self.active.size_bytes or self._pending):
-            self.roll(now_ms)
-            self._look_at_active(max_timestamp)
-
-    def _look_at_active(self, max_timestamp: int) -> None:
-        active = self.active
-        if self._room_bytes < 0:
-            pending = sum([size for _, size, _ in self._pending_batches])
-            self._room_bytes = max(0, self.config.segment_bytes - active.size_bytes - pending)
-        if self._roll_timestamp == LONG_MAX and self.config.segment_ms < LONG_MAX:
-            first = max_timestamp
-            if active.size_bytes:
-                first = next(active.scan())[1].max_timestamp
-            elif self._pending_batches:
-                first = self._pending_batches[0][2]
-            self._roll_timestamp = first + self.config.segment_ms - self._jitter_ms()
-
-    def _jitter_ms(self) -> int:
-        """Spreads the rolls of partitions that began together; the same for a segment at every start."""
-        most = min(self.config.segment_jitter_ms, self.config.segment_ms)
-        return crc32(f"{self}:{self.active.base_offset}".encode()) % most if most > 0 else 0
-
     def roll(self, now_ms: int = 0) -> Segment:
         """Seal the active segment and begin the next at the log's end, with a producer snapshot between them."""
-        self.write_pending()
-        try:
-            sealed = self.active
-            sealed.seal()
-            self.mark_dirty()
-            self.snapshots.take(self)
-            segment = Segment(self.disk, self.directory, self.log_end_offset, 0)
-            self.disk.create(segment.log_path)
-        except StorageError as error:
-            self._abandon(error)
-            raise
-        self.segments.append(segment)
-        self.dirty.segments[segment.base_offset] = segment
-        self.dirty.directory = True
-        self.active_changed()
-        return segment
+        return rolling.roll(self)
 
     def active_changed(self) -> None:
         """Another segment is active, or its configuration changed: measure it anew at the next append."""
         self._last_epoch = -2
-        self._room_bytes = -1
-        self._roll_timestamp = LONG_MAX
-        self._last_offset_max = self.active.base_offset + RELATIVE_OFFSET_MAX
+        self.room_bytes = -1
+        self.roll_timestamp = LONG_MAX
+        self.last_offset_max = self.active.base_offset + RELATIVE_OFFSET_MAX
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
@@ -505,15 +393,24 @@ class PartitionLog:
 
     # --- changing ----------------------------------------------------------------------------------------------------
 
+    def truncation_offset(self, offset: int) -> int:
+        """Where `truncate_to(offset)` would end the log: what the TRUNCATE entry says."""
+        return truncation.truncation_offset(self, offset)
+
     def truncate_to(self, offset: int) -> None:
-        """Drop records from `offset` on (the batch that holds it goes as a whole). Nothing may wait for `write_out`."""
-        assert not self._pending and not self._written, f"{self}: write_out before truncate_to"
+        """Drop records from `offset` on (the batch that holds it goes as a whole). Nothing may wait for `write_out`.
+
+        With a journal, only once the TRUNCATE entry is durable: were the cut known to the segments alone, a replay
+        would put the old records behind the new ones."""
+        assert not self.pending and not self._written, f"{self}: write_out before truncate_to"
         truncation.truncate_to(self, offset)
         self._journalled_end_offset = self.written_end_offset
 
     def truncate_fully_and_start_at(self, offset: int) -> None:
-        """Drop everything; the log is empty and goes on at `offset`."""
-        assert not self._pending and not self._written, f"{self}: write_out before truncate_fully_and_start_at"
+        """Drop everything; the log is empty and goes on at `offset`.
+
+        With a journal: `make_names_durable`, then a durable RESTARTED, then this."""
+        assert not self.pending and not self._written, f"{self}: write_out before truncate_fully_and_start_at"
         truncation.restart_at(self, offset)
         self._journalled_end_offset = offset
 
@@ -533,6 +430,8 @@ class PartitionLog:
         """Make everything written durable; returns the new recovery point. Blocks for the syncs."""
         work = truncation.begin_checkpoint(self)
         work.run(self.disk)
+        if work.sync_parent:
+            self.disk.sync_directory(parent_of(self.directory))
         work.finish()
         return self.recovery_point
 

@@ -110,15 +110,11 @@ def open_log(
     log.recovery_point = recovery_point
     log.snapshots.empty_until = empty_producers_until
     log.snapshots.offsets = sorted(int(name[:20]) for name in names if name.endswith(SNAPSHOT_SUFFIX))
+    _make_missing_indexes(log, set(names))
     verified = VerifiedBatches(recovery_point)
     if clean and recovery_point >= segments[-1].base_offset:
         return log, verified
     _verify_tail(log, verified)
-    if log.log_end_offset < recovery_point:
-        raise CorruptionError(
-            f"{identity.directory} was synced up to offset {recovery_point} but ends at {log.log_end_offset}: "
-            f"restore its files, or delete the directory to give its records up"
-        )
     return log, verified
 
 
@@ -149,6 +145,15 @@ def _remove_leftovers(disk: Disk, directory: str, names: list[str]) -> list[int]
     return sorted(bases)
 
 
+def _make_missing_indexes(log: PartitionLog, names: set[str]) -> None:
+    """Sealed segments below the recovery point are not looked at, but one without its index would be slow for ever and
+    never grow old. (A segment whose records have no timestamps has none and is looked at each time.)"""
+    for index, segment in enumerate(log.segments[:-1]):
+        sealed = log.segments[index + 1].base_offset <= log.recovery_point
+        if sealed and segment.time_index.path.rpartition("/")[2] not in names and segment.size_bytes:
+            segment.rebuild_indexes(log.config.index_interval_bytes)
+
+
 def _verify_tail(log: PartitionLog, verified: VerifiedBatches) -> None:
     """Scan from the recovery point; set the log's end; cut what is not right; rebuild indexes, epochs and producers."""
     recovery_point = log.recovery_point
@@ -160,7 +165,7 @@ def _verify_tail(log: PartitionLog, verified: VerifiedBatches) -> None:
     log.log_end_offset = log.written_end_offset = start_offset
     log.leader_epochs.truncate_from_end(start_offset)
     log.producer_states = log.snapshots.restore(log, start_offset)
-    log.mark_dirty()
+    log.dirty.segments = {log.active.base_offset: log.active}
     log.dirty.directory = True
     end_offset, whole = _verify_segment(log, log.segments[first], verified, log.segments[first].base_offset)
     removed = False
@@ -182,47 +187,62 @@ def _verify_tail(log: PartitionLog, verified: VerifiedBatches) -> None:
     # A truncation below the start takes the start along; the checkpoint file may not know of it yet.
     log.log_start_offset = min(log.log_start_offset, end_offset)
     log.leader_epochs.truncate_from_end(end_offset)
+    if end_offset > recovery_point or removed or not whole:
+        log.mark_dirty()  # else the next checkpoint has nothing to do for it
     log.recovered()
 
 
 def _verify_segment(
     log: PartitionLog, segment: Segment, verified: VerifiedBatches, next_offset: int
 ) -> tuple[int, bool]:
-    """(end offset of the segment, whether all of the file was right). Batches below the recovery point are only passed
-    over, those above are taken in."""
-    recovery_point = log.recovery_point
+    """(end offset of the segment, whether all of the file was right): batches above the recovery point are taken in as
+    long as they are right, the rest of the file is cut."""
     file_size = log.disk.size(segment.log_path)
-    start = segment.trusted_start(recovery_point - 1) if recovery_point > segment.base_offset else 0
-    position = start
-    forgotten = False
-    for at, batch, header in verified_batches(log.disk, segment.log_path, start, file_size):
-        if header.base_offset < next_offset and at > start:
+    position, next_offset = _place_of_recovery_point(log, segment, next_offset, file_size)
+    segment.forget_from(next_offset, position)
+    for at, batch, header in verified_batches(log.disk, segment.log_path, position, file_size):
+        if header.base_offset < next_offset:
             break
-        if header.next_offset > recovery_point:
-            if 0 <= header.partition_leader_epoch < log.leader_epochs.latest:
-                break  # left from before a truncation: epochs never go back
-            if not forgotten:
-                segment.forget_from(header.base_offset, at)
-                forgotten = True
-            verified.add(header)
-            segment.index(
-                [(header.last_offset, header.size_bytes, header.max_timestamp)], log.config.index_interval_bytes
-            )
-            log.recover_batch(batch, header)
+        if 0 <= header.partition_leader_epoch < log.leader_epochs.latest:
+            break  # left from before a truncation: epochs never go back
+        verified.add(header)
+        # The process before this one may have died of a failed sync, see `Disk.rewrite`.
+        log.disk.rewrite(segment.log_path, batch, at)
+        segment.index([(header.last_offset, header.size_bytes, header.max_timestamp)], log.config.index_interval_bytes)
+        log.recover_batch(batch, header)
         next_offset = header.next_offset
         position = at + header.size_bytes
-    if not forgotten:
-        segment.forget_from(max(next_offset, recovery_point), position)
     if position < file_size:
-        if next_offset < recovery_point:
-            raise CorruptionError(
-                f"{segment.log_path} is damaged at byte {position} (offset {next_offset}), below what was synced "
-                f"(offset {recovery_point}): restore the file, or delete the directory to give its records up"
-            )
         logger.warning(
             "%s: cut %d bytes behind offset %d that a crash left half-written", log, file_size - position, next_offset
         )
         log.disk.truncate(segment.log_path, position)
         # Durable now: what was cut must not come back behind what is appended next.
         log.disk.sync(segment.log_path)
-    return max(next_offset, segment.base_offset), position == file_size
+    return next_offset, position == file_size
+
+
+def _place_of_recovery_point(log: PartitionLog, segment: Segment, base_offset: int, file_size: int) -> tuple[int, int]:
+    """(position, offset) at which the unverified part of the segment begins. Below it only lengths are looked at: they
+    lead there. CorruptionError if they do not."""
+    recovery_point = log.recovery_point
+    position, next_offset = 0, base_offset
+    if recovery_point > base_offset:
+        position = segment.trusted_start(recovery_point - 1)
+        try:
+            for at, header in segment.scan(position, file_size):
+                position, next_offset = at + header.size_bytes, header.next_offset
+                if next_offset >= recovery_point:
+                    break
+        except CorruptionError as error:
+            raise _lost_below(recovery_point, str(error)) from error
+        if next_offset < recovery_point:
+            raise _lost_below(recovery_point, f"{segment.log_path} ends at offset {next_offset}")
+    return position, next_offset
+
+
+def _lost_below(recovery_point: int, what: str) -> CorruptionError:
+    return CorruptionError(
+        f"{what}, although it was synced up to offset {recovery_point}: restore the file, or delete the partition's "
+        "directory to give its records up"
+    )

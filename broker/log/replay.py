@@ -5,15 +5,15 @@ altogether. So for each batch of an APPEND:
 
 | the log | what is done |
 |---|---|
-| has this very batch (checksum and epoch) | nothing |
+| has this very batch (checksum and epoch), or gave it up since | nothing |
 | ends where the batch belongs | appended |
 | has another batch there | cut there, then appended: the journal is the truth |
 | ends before it | a hole, unless a TRUNCATE or RESTARTED that follows drops that part: held back until then |
 
-What is still held back at the end lost records that were acknowledged: the partition goes offline, aloud. The one
-exception is a truncation that a crash kept from the journal: it lowered the recovery point on disk before it cut, and
-nothing else ever puts that point below what the journal goes on from. Then the cut stands, and `correction` is the
-TRUNCATE that the journal must get before anything else.
+What is still held back at the end lost records that were acknowledged: the partition goes offline, aloud.
+
+This stands on two rules of those who write the journal: a cut is durable there before it is made (TRUNCATE, RESTARTED),
+and a recovery point never gets ahead of it (`LogManager.begin_checkpoint`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from broker.log import truncation
-from broker.log.journal_entries import APPEND, LOG_START, RESTARTED, TRUNCATE, LogEntry, encode_truncate
+from broker.log.journal_entries import APPEND, LOG_START, RESTARTED, TRUNCATE, LogEntry
 from broker.log.partition_log import PartitionLog
 from broker.log.recovery import VerifiedBatches
 from protocol.records import BatchHeader, iterate_batches
@@ -29,25 +29,18 @@ from protocol.records import BatchHeader, iterate_batches
 
 @dataclass(slots=True)
 class LogReplay:
-    """The replay onto one log. `hole` says what is missing, if anything is. What lies in [.., covered_end) is synced or
+    """The replay onto one log. `hole` says what is missing, if anything is. What lies below `covered_end` is synced or
     in the journal; a crash may have left records behind it that are neither."""
 
     log: PartitionLog
     verified: VerifiedBatches
     covered_end: int
-    recovery_point: int | None  # as the checkpoint file has it; None if it says nothing of this log
+    start_offset: int  # as the checkpoint file has it; the log may not reach so far before the replay
     hole: str = ""
-    cut_at: int | None = None
 
     @property
     def has_uncovered(self) -> bool:
         return self.log.log_end_offset > self.covered_end
-
-    @property
-    def correction(self) -> bytes | None:
-        if self.cut_at is None:
-            return None
-        return encode_truncate(self.log.topic_id, self.log.partition, self.log.log_end_offset)
 
     def apply(self, entry: LogEntry) -> None:
         if entry.kind == APPEND:
@@ -59,9 +52,13 @@ class LogReplay:
         elif entry.kind == RESTARTED:
             self.log.truncate_fully_and_start_at(entry.offset)
             self.verified = VerifiedBatches(entry.offset)
-            self.covered_end = entry.offset
+            self.covered_end = self.start_offset = entry.offset
             self.hole = ""
-            self.cut_at = None
+
+    def finish(self) -> None:
+        """The journal is through."""
+        if self.log.log_start_offset < self.start_offset <= self.log.log_end_offset:
+            truncation.advance_log_start(self.log, self.start_offset)
 
     def _append(self, entry: LogEntry) -> None:
         if self.hole:
@@ -75,7 +72,7 @@ class LogReplay:
                 if log.log_end_offset > header.base_offset:
                     self._cut(header.base_offset)
                 if log.log_end_offset != expected:
-                    self._miss(expected)
+                    self.hole = f"offsets {log.log_end_offset} to {expected} are missing"
                     break
                 # A copy: the journal's buffer is not ours to keep until the write.
                 log.append_stored(memoryview(bytes(records[position : position + header.size_bytes])), header)
@@ -84,15 +81,10 @@ class LogReplay:
             self.covered_end = max(self.covered_end, expected)
         log.write_out()
 
-    def _miss(self, offset: int) -> None:
-        """Nothing is there between the log's end and `offset`, where the journal goes on."""
-        end_offset = self.log.log_end_offset
-        if self.recovery_point is not None and self.recovery_point <= end_offset:
-            self.cut_at = end_offset
-        else:
-            self.hole = f"offsets {end_offset} to {offset} are missing"
-
     def _has(self, header: BatchHeader) -> bool:
+        if header.base_offset < self.verified.start_offset:
+            # Synced, or given up since. One that ends behind what is synced is of a history that is cut further on.
+            return True
         return header.next_offset <= self.log.log_end_offset and self.verified.holds(header)
 
     def _cut(self, offset: int) -> None:
@@ -106,15 +98,11 @@ class LogReplay:
         if offset <= self.log.log_end_offset:
             # Whatever is missing lies behind the cut: those records were dropped on purpose.
             self.hole = ""
-            self.cut_at = None
             self._cut(offset)
+            self.start_offset = min(self.start_offset, offset)
 
     def _move_start(self, offset: int) -> None:
         if offset <= self.log.log_end_offset:
             truncation.advance_log_start(self.log, offset)
-            return
-        if not self.hole:
-            self._miss(offset)
-        if self.cut_at is not None:
-            # Cut below its start: all that is left of it was deleted before.
-            truncation.advance_log_start(self.log, self.log.log_end_offset)
+        elif not self.hole:
+            self.hole = f"the log starts at {offset} but ends at {self.log.log_end_offset}"

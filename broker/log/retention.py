@@ -42,7 +42,8 @@ def _due(log: PartitionLog, now_ms: int, high_watermark: int) -> int:
     for index, segment in enumerate(log.segments):
         end_offset = log.segment_end_offset(index)
         is_active = index == len(log.segments) - 1
-        if end_offset > high_watermark or (is_active and not segment.size_bytes):
+        # What was appended in this turn will be written to the active segment: it would go with it.
+        if end_offset > high_watermark or (is_active and (log.pending or not segment.size_bytes)):
             break
         too_old = config.delete and 0 <= config.retention_ms < now_ms - _age_timestamp(segment, now_ms)
         too_much = excess_bytes >= segment.size_bytes > 0 and not is_active

@@ -9,13 +9,13 @@ Invariant: `size_bytes` counts what was written here and verified; the file is n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from crc32c import crc32c
 
 from broker.log.disk import Buffer, Disk
-from broker.log.offset_index import OffsetIndex
-from broker.log.time_index import NO_TIMESTAMP, TimeIndex
+from broker.log.offset_index import OFFSET_ENTRY, OffsetIndex
+from broker.log.time_index import NO_TIMESTAMP, TIME_ENTRY, TimeIndex
 from broker.log.transaction_index import TransactionIndex
 from protocol.errors import KafkaError
 from protocol.records import RECORD_BATCH_HEADER_SIZE, BatchHeader, peek_batch_header
@@ -141,25 +141,11 @@ class Segment:
 
     def rebuild_indexes(self, interval_bytes: int = 4096) -> None:
         """Make offset and time index anew from the batches' headers."""
-        offsets: list[bytes] = []
-        times: list[bytes] = []
-        base, since, max_timestamp, offset_of_max, noted = self.base_offset, 0, NO_TIMESTAMP, self.base_offset, -1
-        for position, header in self.scan():
-            if header.max_timestamp > max_timestamp:
-                max_timestamp, offset_of_max = header.max_timestamp, header.last_offset
-            if since > interval_bytes:
-                offsets.append(self.offset_index.entry.pack(header.last_offset - base, position))
-                if max_timestamp > noted:
-                    times.append(self.time_index.entry.pack(max_timestamp, offset_of_max - base))
-                    noted = max_timestamp
-                since = 0
-            since += header.size_bytes
-        if max_timestamp > noted:
-            times.append(self.time_index.entry.pack(max_timestamp, offset_of_max - base))
-        self.offset_index.replace(b"".join(offsets))
-        self.time_index.replace(b"".join(times))
-        self._max_timestamp, self.offset_of_max_timestamp = max_timestamp, offset_of_max
-        self._bytes_since_entry = since
+        offsets, times, youngest = build_indexes(self.scan(), self.base_offset, interval_bytes)
+        self.offset_index.replace(offsets)
+        self.time_index.replace(times)
+        self._max_timestamp, self.offset_of_max_timestamp = youngest
+        self._bytes_since_entry = 0
 
     def truncate_to(self, offset: int, position: int) -> None:
         """Cut the file at `position`, where the batch that would hold `offset` begins, and the indexes with it."""
@@ -207,6 +193,28 @@ class Segment:
     @property
     def paths(self) -> list[str]:
         return [self.stem + suffix for suffix in SEGMENT_SUFFIXES]
+
+
+def build_indexes(
+    batches: Iterable[tuple[int, BatchHeader]], base_offset: int, interval_bytes: int
+) -> tuple[bytes, bytes, tuple[int, int]]:
+    """(offset index, time index, (largest timestamp, its offset)) of a segment that holds `batches`."""
+    offsets: list[bytes] = []
+    times: list[bytes] = []
+    since, max_timestamp, offset_of_max, noted = 0, NO_TIMESTAMP, base_offset, NO_TIMESTAMP
+    for position, header in batches:
+        if header.max_timestamp > max_timestamp:
+            max_timestamp, offset_of_max = header.max_timestamp, header.last_offset
+        if since > interval_bytes:
+            offsets.append(OFFSET_ENTRY.pack(header.last_offset - base_offset, position))
+            if max_timestamp > noted:
+                times.append(TIME_ENTRY.pack(max_timestamp, offset_of_max - base_offset))
+                noted = max_timestamp
+            since = 0
+        since += header.size_bytes
+    if max_timestamp > noted:
+        times.append(TIME_ENTRY.pack(max_timestamp, offset_of_max - base_offset))
+    return b"".join(offsets), b"".join(times), (max_timestamp, offset_of_max)
 
 
 def scan_headers(disk: Disk, path: str, position: int, end: int) -> Iterator[tuple[int, BatchHeader]]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from broker.log.disk import Disk, parent_of
+from broker.log.disk import Disk
 from broker.log.segment import Segment
+from wal import StorageError
 
 if TYPE_CHECKING:
     from broker.log.partition_log import PartitionLog
@@ -28,6 +29,15 @@ class DirtyFiles:
     lowest_end_offset: int | None = None
 
 
+def truncation_offset(log: PartitionLog, offset: int) -> int:
+    """Where `truncate_to(offset)` would end the log: a batch is never split, its records before `offset` go too."""
+    if offset >= log.log_end_offset or offset < log.segments[0].base_offset:
+        return min(offset, log.log_end_offset)
+    segment = log.segments[log.segment_index(offset)]
+    found = segment.find_batch(offset) if segment.size_bytes else None
+    return offset if found is None else min(offset, found[1].base_offset)
+
+
 def truncate_to(log: PartitionLog, offset: int, *, repair: bool = False) -> None:
     """Drop everything from `offset` on. `repair`: also where the log already ends there, after a failed write."""
     if offset >= log.log_end_offset and not repair:
@@ -38,9 +48,8 @@ def truncate_to(log: PartitionLog, offset: int, *, repair: bool = False) -> None
     index = log.segment_index(offset)
     active = log.segments[index]
     found = active.find_batch(offset) if active.size_bytes else None
-    if found is not None and found[1].base_offset < offset:
-        # A batch is never split: the records before `offset` in it go, too.
-        offset = found[1].base_offset
+    if found is not None:
+        offset = min(offset, found[1].base_offset)
     _lower_recovery_point(log, offset)
     log.mark_dirty()
     _drop_segments(log, log.segments[index + 1 :])
@@ -133,15 +142,14 @@ class CheckpointWork:
     discarded: list[str]  # files that retention gave up; they go once the log's new start is durable
 
     def run(self, disk: Disk) -> None:
-        """The syncs. `disk` is this thread's own; a file that is gone was dropped, nobody needs it."""
+        """The syncs, but for the parent's, which the caller does once for all. `disk` is this thread's own; a file that
+        is gone was dropped, nobody needs it."""
         for path in self.files:
             disk.sync(path)
         if self.epochs is not None and disk.exists(self.directory):
             disk.write_atomically(self.log.leader_epochs_path, self.epochs)
         elif self.sync_directory:
             disk.sync_directory(self.directory)
-        if self.sync_parent:
-            disk.sync_directory(parent_of(self.directory))
 
     def finish(self) -> None:
         """Everything below `end_offset` is durable, except what was cut meanwhile."""
@@ -151,6 +159,28 @@ class CheckpointWork:
         log.recovery_point = max(log.recovery_point, point)
         if self.sync_parent:
             log.created_files = []
+
+    def take_back(self, dirty: DirtyFiles) -> None:
+        """Undo `begin_checkpoint`, before anything else happened to the log."""
+        self.log.dirty = dirty
+        self.log.discarded = self.discarded
+        if self.epochs is not None:
+            self.log.leader_epochs.dirty = True
+
+
+def begin_checkpoints(logs: list[PartitionLog]) -> list[CheckpointWork]:
+    """Of all or none: what was taken out of one log before the disk refused another's indexes would be synced by
+    nobody, and the next checkpoint would trim the journal over it. Raises StorageError."""
+    before = [log.dirty for log in logs]
+    work: list[CheckpointWork] = []
+    try:
+        for log in logs:
+            work.append(begin_checkpoint(log))
+    except StorageError:
+        for begun, dirty in zip(work, before, strict=False):
+            begun.take_back(dirty)
+        raise
+    return work
 
 
 def begin_checkpoint(log: PartitionLog) -> CheckpointWork:

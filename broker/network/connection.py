@@ -49,11 +49,14 @@ class Connection(asyncio.Protocol):
         self._active = True
         self._last_active_ms = 0
         self._transport: asyncio.Transport | None = None
+        # After `close`: the transport while it still has answers that the client does not read.
+        self._closing: asyncio.Transport | None = None
         # The beginning of a frame whose end has not arrived, in pieces: joined once, when it is whole.
         self._partial: list[bytes] = []
         self._partial_bytes = 0
         self._partial_bytes_wanted = 4
         self._waiting: deque[memoryview] = deque()
+        self._waiting_bytes = 0
         self._in_flight: deque[Exchange] = deque()
         self._reading_paused = False
         self._client_reads = True
@@ -71,14 +74,17 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._transport = None
+        self._transport = self._closing = None
         self._partial.clear()
         self._waiting.clear()
         request_bytes = self.dispatcher.request_bytes
         request_bytes.forget(self)
-        for exchange in self._in_flight:
+        in_flight, self._in_flight = self._in_flight, deque()
+        for exchange in in_flight:
             if exchange.deferred is not None:
                 exchange.deferred.abandon()
+        # An abandoned request is never answered: nobody else gives its bytes back.
+        request_bytes.give_back(sum([exchange.request_bytes for exchange in in_flight]))
         self.listener.forget(self)
 
     def data_received(self, data: bytes) -> None:
@@ -138,15 +144,19 @@ class Connection(asyncio.Protocol):
             self._start(frame)
         else:
             self._waiting.append(frame)
+            self._waiting_bytes += len(frame)
             if self._in_flight and (deferred := self._in_flight[-1].deferred) is not None:
                 deferred.request_behind()
 
     def _may_start(self, frame: memoryview) -> bool:
+        # Not even one more: a request of a hundred bytes may have an answer of fifty megabytes.
+        if not self._client_reads:
+            return False
         if not self._in_flight:
             return True
         if self.dispatcher.begins_at_once:
-            return self._client_reads
-        return frame[:2] == _PRODUCE and self._in_flight[-1].deferred is not None and self._client_reads
+            return True
+        return frame[:2] == _PRODUCE and self._in_flight[-1].deferred is not None
 
     def _start(self, frame: memoryview) -> None:
         if self._transport is not None:
@@ -154,7 +164,9 @@ class Connection(asyncio.Protocol):
 
     def _start_waiting(self) -> None:
         while self._waiting and self._may_start(self._waiting[0]):
-            self._start(self._waiting.popleft())
+            frame = self._waiting.popleft()
+            self._waiting_bytes -= len(frame)
+            self._start(frame)
 
     def _pause_or_resume_reading(self) -> None:
         if self._transport is None:
@@ -163,6 +175,7 @@ class Connection(asyncio.Protocol):
             self._draining
             or not self._client_reads
             or len(self._waiting) >= FRAMES_WAITING_MAX
+            or self._waiting_bytes >= self.listener.frame_bytes_max
             or len(self._in_flight) >= REQUESTS_IN_FLIGHT_MAX
             or self._node_is_full()
         )
@@ -225,13 +238,18 @@ class Connection(asyncio.Protocol):
 
     def close_if_idle_since(self, oldest_ms: int) -> bool:
         """Close it if nothing came since `oldest_ms`. A flag per read is cheaper than a clock per read."""
-        if self._active or not self.is_idle:
+        # One that was closed answers nothing any more: what it still owed does not keep it.
+        if self._active or not (self.is_idle or self._closing is not None):
             self._active = False
             self._last_active_ms = self.dispatcher.clock.monotonic_ms()
             return False
         if self._last_active_ms > oldest_ms:
             return False
-        self.close()
+        # Closed already, and its client still does not read the last answers: it never will.
+        if self._closing is not None:
+            self.abort()
+        else:
+            self.close()
         return True
 
     def drain(self) -> None:
@@ -245,10 +263,11 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Send what is buffered, then hang up. What is still in flight is dropped with the connection."""
         if self._transport is not None:
-            self._transport.close()
-            self._transport = None
+            self._closing, self._transport = self._transport, None
+            self._closing.close()
 
     def abort(self) -> None:
         """Hang up now, whatever the client has still to read."""
-        if self._transport is not None:
-            self._transport.abort()
+        transport = self._transport or self._closing
+        if transport is not None:
+            transport.abort()

@@ -88,9 +88,14 @@ class Dispatcher:
             self._answer_unserved(connection, key, version, header.correlation_id)
             return
         begin_quickly = route.api.begin_quickly
-        if begin_quickly is not None and begin_quickly(
-            self._services, connection, route.encode, header.correlation_id, version, frame, position
-        ):
+        try:
+            if begin_quickly is not None and begin_quickly(
+                self._services, connection, route.encode, header.correlation_id, version, frame, position
+            ):
+                return
+        except Exception:  # the boundary, as in _begin; whether it has taken a place in the order is not known here
+            logger.exception("%s v%d from %s failed", route.api.key.name, version, connection.client_host)
+            self._hang_up(connection, "an internal error left its request without an answer")
             return
         try:
             # What is left over is ignored, as Kafka does: librdkafka asks for all topics (Metadata v9 and newer) with

@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 IDLE_CHECKS_PER_LIMIT = 10
 # Connections that the kernel queues while this process is busy; Kafka's 50 refuses bursts of a few hundred clients.
 BACKLOG = 1024
+# Refused connections are told as a number, once in so long.
+REFUSALS_TOLD_EVERY_MS = 60_000
 # How long a stopping listener waits for answers in flight.
 DRAIN_TIMEOUT_S = 5.0
 
@@ -49,6 +51,8 @@ class Listener:
         self._server: asyncio.Server | None = None
         self._connections: set[Connection] = set()
         self._connections_of: Counter[str] = Counter()
+        self._refused = 0
+        self._silent_until_ms = 0
         self._idle_check: asyncio.TimerHandle | None = None
         self._drained: asyncio.Future[None] | None = None
 
@@ -99,14 +103,29 @@ class Listener:
         """Whether one more connection fits the limits; a refused one is closed without a word, as Kafka does."""
         host = connection.client_host
         if len(self._connections) >= self._limits.connections_max:
-            logger.warning("refusing a connection from %s: max.connections=%d", host, len(self._connections))
-            return False
+            return self._refuse(
+                f"{host}: there are {len(self._connections)} (max.connections, or the open files limit)"
+            )
         if self._connections_of[host] >= self._limits.connections_per_ip_max:
-            logger.warning("refusing a connection from %s: max.connections.per.ip=%d", host, self._connections_of[host])
-            return False
+            return self._refuse(f"{host}: it has {self._connections_of[host]} (max.connections.per.ip)")
         self._connections.add(connection)
         self._connections_of[host] += 1
         return True
+
+    def _refuse(self, why: str) -> bool:
+        """Tell the log, but not a thousand times: a client that is refused comes again."""
+        self._refused += 1
+        now_ms = self._dispatcher.clock.monotonic_ms()
+        if now_ms >= self._silent_until_ms:
+            logger.warning(
+                "listener %s: refused %d connections since the last such line, now one from %s",
+                self.name,
+                self._refused,
+                why,
+            )
+            self._refused = 0
+            self._silent_until_ms = now_ms + REFUSALS_TOLD_EVERY_MS
+        return False
 
     def forget(self, connection: Connection) -> None:
         if connection not in self._connections:

@@ -47,6 +47,10 @@ class PartitionHost(LeaderHost, Protocol):
         """Call `write_out` at the end of this turn of the loop."""
         ...
 
+    def was_cut(self, partition: Partition) -> None:
+        """What had to wait for that may go on."""
+        ...
+
     def isr_change_wanted(self, partition: Partition) -> None:
         """The leader made a proposal: bring it to the controller."""
         ...

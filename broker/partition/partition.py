@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from broker.log import AppendOrigin, AppendResult, PartitionLog, journal_entries
-from broker.metadata import PartitionImage
+from broker.metadata import PartitionImage, is_internal
 from broker.partition.follower import FollowerRole
 from broker.partition.host import ALL_REPLICAS, PartitionHost
 from broker.partition.leader import LeaderRole, Proposal
@@ -30,9 +31,13 @@ class Partition(ReadableReplica):
         # What recovery found is durable; from there on the journal says so.
         self.durable_end_offset = log.log_end_offset
         self.log_starts = LogStarts(self, host)
+        self._is_internal = is_internal(log.topic)
         self._write_scheduled = False
+        # Where the last write ended: with the next one it says how many records that holds.
+        self._end_handed_over = log.log_end_offset
         # Counts truncations: the journal's word on an entry from before one says nothing about the log as it is.
         self._history = 0
+        self._is_being_cut = False
         self._failure: str = ""
         # Why the disk refused the last write; told in the log when it changes, not once a request.
         self._refusal = ""
@@ -73,7 +78,7 @@ class Partition(ReadableReplica):
         if leader is not None:
             self._high_watermark = leader.committed.progress
             leader.fail_waiters(error)
-            self.log_starts.fail(error)
+            self.log_starts.fail(error, f"this node does not lead {self} any more")
         self._notify_progress()
         for reader in tuple(self._replica_readers):
             reader.role_ended()
@@ -93,6 +98,10 @@ class Partition(ReadableReplica):
         Nothing is promised yet: `when_durable` and `when_committed` say when. Raises KafkaError.
         """
         role = self._leader()
+        if self._is_internal and origin is AppendOrigin.CLIENT:
+            raise KafkaError(
+                ErrorCode.INVALID_TOPIC_EXCEPTION, f"{self.topic} is internal: clients may not write to it"
+            )
         if self._failure:
             raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, self._failure)
         if role.under_min_isr and required_acks == ALL_REPLICAS:
@@ -104,6 +113,9 @@ class Partition(ReadableReplica):
         try:
             result = log.append_as_leader(records, leader_epoch=role.leader_epoch, now_ms=now_ms, origin=origin)
         except StorageError as error:
+            if not log.failure:
+                # The log refuses until a write has told of it, and this may be the first append of its turn.
+                self._write_soon()
             raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, str(error)) from error
         if not result.is_duplicate:
             self.appended(len(records))
@@ -112,6 +124,10 @@ class Partition(ReadableReplica):
     def appended(self, size_bytes: int) -> None:
         """The log has collected `size_bytes` more for the next `write_out`."""
         self._committed_bytes.appended(self.log.log_end_offset, size_bytes)
+        if not self._write_scheduled:
+            self._write_soon()
+
+    def _write_soon(self) -> None:
         if not self._write_scheduled:
             self._write_scheduled = True
             self._host.schedule_write(self)
@@ -125,8 +141,12 @@ class Partition(ReadableReplica):
             entry = log.write_out_entry()
             if entry:
                 end_offset, history = log.written_end_offset, self._history
+                record_count, self._end_handed_over = max(1, end_offset - self._end_handed_over), end_offset
                 self._host.durability.append(
-                    journal_entries.APPEND, entry, lambda: self._became_durable(end_offset, history)
+                    journal_entries.APPEND,
+                    entry,
+                    lambda: self._became_durable(end_offset, history),
+                    record_count=record_count,
                 )
         except StorageError as error:
             self._write_failed(error)
@@ -250,7 +270,7 @@ class Partition(ReadableReplica):
     def fail(self, reason: str) -> None:
         """The journal failed: nothing more is acknowledged here in this run; reads go on."""
         self._failure = reason
-        self.log_starts.fail(ErrorCode.KAFKA_STORAGE_ERROR)
+        self.log_starts.fail(ErrorCode.KAFKA_STORAGE_ERROR, reason)
         if self._leader_role is not None:
             self._leader_role.fail_waiters(ErrorCode.KAFKA_STORAGE_ERROR)
 
@@ -263,12 +283,31 @@ class Partition(ReadableReplica):
             self._committed_bytes.committed(offset)
             self._notify_progress()
 
-    def history_changed(self, kind: int, payload: bytes) -> None:
-        """The log was cut, or begins anew; `payload` is the journal's entry of that."""
+    @property
+    def is_being_cut(self) -> bool:
+        return self._is_being_cut
+
+    def cut(self, kind: int, payload: bytes, make: Callable[[], None]) -> None:
+        """`make` the cut that `payload` describes once that is durable in the journal: were it known to the segments
+        alone, a replay would put the old records behind the new ones. Until then nothing is appended, or led."""
+        self._is_being_cut = True
         self._history += 1
+        self._host.durability.append_durably(kind, payload, lambda: self._make_cut(make))
+
+    def _make_cut(self, make: Callable[[], None]) -> None:
+        log = self.log
+        if log.failure:
+            return
+        try:
+            make()
+        except StorageError as error:
+            log.failure = f"{error}; {self} could not be cut, so nothing is appended to it until this node is restarted"
+            logger.error("%s", log.failure)
+            return
         self._committed_bytes.forget()
-        self.durable_end_offset = min(self.durable_end_offset, self.log.log_end_offset)
-        self._high_watermark = max(min(self._high_watermark, self.log.log_end_offset), self.log.log_start_offset)
-        end_offset, history = self.log.log_end_offset, self._history
-        self._host.durability.append(kind, [payload], lambda: self._became_durable(end_offset, history))
-        self._host.durability.wake()
+        self.durable_end_offset = self._end_handed_over = log.log_end_offset
+        self._high_watermark = max(min(self._high_watermark, log.log_end_offset), log.log_start_offset)
+        self._is_being_cut = False
+        self._host.was_cut(self)
+        if self._follower_role is not None:
+            self._follower_role.stored()

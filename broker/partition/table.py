@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from broker.clock import Clock
 from broker.durability import Durability
@@ -62,6 +62,10 @@ class PartitionTable:
         self._by_id: dict[bytes, dict[int, Partition]] = {}
         # The same dicts by the bytes that a frame names the topic with: no string is made to look one up.
         self._by_encoding: dict[bytes, dict[int, Partition]] = {}
+        # Partitions that could not be opened, by name and by id: the id of their topic.
+        self._offline: dict[tuple[str | bytes, int], bytes] = {}
+        # Until the metadata of the start is applied: what has no directory then was not created just now.
+        self._is_starting = True
         self._to_write: list[Partition] = []
         self._on_leadership: list[OnLeadership] = []
         self._on_role: list[OnRole] = []
@@ -81,6 +85,12 @@ class PartitionTable:
         """By the bytes of the topic's name or, where these are 16 bytes that no name has, of its id."""
         partitions = self._by_encoding.get(topic)
         return None if partitions is None else partitions.get(index)
+
+    def absence(self, topic: str | bytes, index: int) -> ErrorCode:
+        """Why there is no such partition here (a topic by name or id): its disk failed, or nobody knows of it."""
+        if (topic, index) in self._offline:
+            return ErrorCode.KAFKA_STORAGE_ERROR
+        return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
 
     def of_topic(self, topic: str) -> dict[int, Partition]:
         return self._by_name.get(topic, {})
@@ -120,9 +130,10 @@ class PartitionTable:
             partition.log.update_config(self._log_config_of(topic))
             partition.config_changed()
 
-    def delete_strays(self, image: MetadataImage) -> None:
-        """At the end of the start: logs on disk whose topic was deleted while their deletion was under way."""
-        self._logs.delete_strays(image.topics_by_id.keys())
+    def set_aside_strays(self, image: MetadataImage) -> None:
+        """At the end of the start: logs on disk of topics that the metadata does not know."""
+        self._logs.set_aside_strays(image.topics_by_id.keys())
+        self._is_starting = False
 
     def _apply(self, topic: TopicImage, assigned: PartitionImage) -> None:
         partition = self.find_by_id(topic.topic_id, assigned.partition)
@@ -135,7 +146,14 @@ class PartitionTable:
         if partition is not None:
             self._give_role(partition, assigned)
 
+    def was_cut(self, partition: Partition) -> None:
+        topic = self._image.topics_by_id.get(partition.topic_id)
+        if topic is not None and self.find_by_id(topic.topic_id, partition.index) is partition:
+            self._give_role(partition, topic.partitions[partition.index])
+
     def _give_role(self, partition: Partition, assigned: PartitionImage) -> None:
+        if assigned.leader == self.node_id and partition.is_being_cut:
+            return  # `was_cut` comes
         former_epoch, was_leader = partition.leader_epoch, partition.is_leader
         if assigned.leader == self.node_id:
             partition.lead(assigned)
@@ -152,14 +170,19 @@ class PartitionTable:
         self._announce_role(partition)
 
     def _add(self, topic: TopicImage, index: int) -> Partition | None:
+        is_missing = self._is_starting and self._logs.find(topic.topic_id, index) is None
         try:
             log = self._logs.get_or_create(topic.name, topic.topic_id, index, config=self._log_config_of(topic.name))
+            _ = log.leader_epochs  # read here, where a refusal is this partition's: leading needs them at once
         except StorageError as error:
             # One partition that cannot be opened must not take the others down; it stays offline and says why.
             logger.error("partition %s-%d is offline: %s", topic.name, index, error)
+            self._offline[topic.name, index] = self._offline[topic.topic_id, index] = topic.topic_id
             return None
         high_watermark = self._high_watermarks.get((topic.name, index))
         partition = Partition(log, self, high_watermark=high_watermark)
+        if is_missing:
+            self._begin_empty(partition, topic.partitions[index].replicas)
         partitions = self._by_name.setdefault(topic.name, {})
         partitions[index] = partition
         self._by_id[topic.topic_id] = partitions
@@ -167,7 +190,21 @@ class PartitionTable:
         self._by_encoding[topic.name.encode()] = self._by_encoding[topic.topic_id] = partitions
         return partition
 
+    def _begin_empty(self, partition: Partition, replicas: Sequence[int]) -> None:
+        """The metadata knows it and the disk does not: a crash right after its creation, or someone took it away."""
+        if len(replicas) > 1:
+            logger.info("partition %s has no directory: it is filled from its leader", partition)
+        else:
+            logger.warning(
+                "partition %s has no directory and begins empty; if it had records, stop now and restore them",
+                partition,
+            )
+        # Entries that the journal may still have of its former records must not come back over the new ones.
+        payload = journal_entries.encode_restarted(partition.topic_id, partition.index, 0)
+        self.durability.append(journal_entries.RESTARTED, [payload], _nobody_waits)
+
     def _remove_topic(self, topic_id: bytes) -> None:
+        self._offline = {key: offline_id for key, offline_id in self._offline.items() if offline_id != topic_id}
         partitions = self._by_id.pop(topic_id, {})
         self._by_encoding.pop(topic_id, None)
         for partition in partitions.values():
@@ -194,7 +231,7 @@ class PartitionTable:
         self._delete_log(partition)
 
     def _delete_log(self, partition: Partition) -> None:
-        """The metadata has promised it: what the disk refuses here, `delete_strays` does at the next start."""
+        """The metadata has promised it: what the disk refuses here, the next start finds as a stray."""
         try:
             self._logs.delete(partition.log, self.clock.now_ms())
             # A replay of the journal must not bring back what was deleted.

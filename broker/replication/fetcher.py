@@ -219,7 +219,7 @@ class Fetcher:
                 return
             if data.diverging_epoch.epoch != -1 or data.diverging_epoch.end_offset != -1:
                 role.truncate(data.diverging_epoch.epoch, data.diverging_epoch.end_offset)
-                self._to_name[followed] = None
+                self._storing.add(followed)
                 return
             if data.records:
                 self._append(followed, data.records)
@@ -256,7 +256,7 @@ class Fetcher:
         is_outside = not data.log_start_offset <= end_offset <= data.high_watermark
         if code is ErrorCode.OFFSET_OUT_OF_RANGE and data.log_start_offset >= 0 and is_outside:
             role.restart_at(data.log_start_offset)
-            self._to_name[followed] = None
+            self._storing.add(followed)
             return
         self._back_off(followed, f"leader {self.leader_id} answers {code.name}")
 

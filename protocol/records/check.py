@@ -12,8 +12,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from protocol.errors import KafkaError
-from protocol.records.batch import BatchHeader
+from protocol.records.batch import RECORD_BATCH_HEADER_SIZE, BatchHeader
 from protocol.records.compression import Buffer
+from protocol.records.plain import NOT_PLAIN, plain_record_null_keys
 from protocol.records.record import INT64_MAX, INT64_MIN, read_record_block
 from protocol.records.uniform import RUN_MIN, uniform_run
 from protocol.records.varint import invalid_record
@@ -49,7 +50,12 @@ def check_records(buf: Buffer, position: int, header: BatchHeader, *, decompress
     """Refuses with INVALID_RECORD what Kafka's validation refuses about the records of one produced batch.
 
     The checksum is verify_crc's; who may send control batches or which timestamps are allowed is the log's."""
-    count = header.record_count
+    count = header[12]
+    if count == 1 and not header[6] and not header[5] & 7:
+        start, end = position + RECORD_BATCH_HEADER_SIZE, position + 12 + header[1]
+        null_keys = _plain_null_keys(buf, start, end)
+        if null_keys != NOT_PLAIN:
+            return CheckedRecords(1, header[7], header[7], null_keys, end - start)
     if count < 1:
         raise invalid_record(f"a batch cannot have {count} records")
     if header.last_offset_delta != count - 1:
@@ -66,6 +72,15 @@ def check_records(buf: Buffer, position: int, header: BatchHeader, *, decompress
     if low < INT64_MIN or high > INT64_MAX:
         raise invalid_record(f"timestamps {low} to {high} have more than 64 bits")
     return CheckedRecords(count, low, high, null_keys, end)
+
+
+def _plain_null_keys(buf: Buffer, start: int, end: int) -> int:
+    if end > len(buf):
+        return NOT_PLAIN
+    try:
+        return plain_record_null_keys(buf, start, end)
+    except IndexError:
+        return NOT_PLAIN
 
 
 def null_key_indexes(buf: Buffer, position: int, header: BatchHeader, *, decompressed_bytes_max: int) -> list[int]:

@@ -13,6 +13,8 @@ from kafka.errors import MessageSizeTooLargeError, OffsetOutOfRangeError
 
 CODECS = [None, "gzip", "snappy", "lz4", "zstd"]
 DEADLINE_S = 30.0
+# It loses an assignment that arrives between two polls (3.0.12), so a poll must outlast a rebalance.
+POLL_MS = 3000
 
 
 class Clients:
@@ -54,7 +56,7 @@ def take(consumer: Any, count: int) -> list[Any]:
     deadline = time.monotonic() + DEADLINE_S
     while len(records) < count:
         assert time.monotonic() < deadline, f"{len(records)} of {count} records"
-        for batch in consumer.poll(timeout_ms=200).values():
+        for batch in consumer.poll(timeout_ms=POLL_MS).values():
             records.extend(batch)
     return records
 

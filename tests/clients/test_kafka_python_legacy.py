@@ -30,6 +30,17 @@ def test_records_come_back_as_they_were(
         assert answer["sent"] == list(range(40))
 
 
+@pytest.mark.parametrize("version", [[0, 8, 2], [0, 9]], ids=["0.8.2", "0.9"])
+@pytest.mark.parametrize("codec", [None, "gzip", "snappy"])
+def test_message_sets_of_magic_0(
+    broker: BrokerProcess, topic: str, version: list[int] | None, codec: str | None
+) -> None:
+    """As far back as the client can be pinned: no timestamps, and offsets that the broker gives to wrapped messages."""
+    answer = run_legacy("round_trip", broker.bootstrap, topic=topic, api_version=version, codec=codec, acks=1, count=40)
+
+    assert answer["sent"] == list(range(40))
+
+
 def test_unpinned_it_takes_the_broker_for_the_newest_kafka_it_knows(broker: BrokerProcess, topic: str) -> None:
     """It infers the version from which single versions lie in the advertised ranges: minima above 0 would break it."""
     answer = run_legacy("round_trip", broker.bootstrap, topic=topic, codec=None, acks=1, count=1)

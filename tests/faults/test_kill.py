@@ -38,3 +38,17 @@ def test_kill_9_loses_nothing_that_is_in_the_page_cache(start_broker: StartBroke
     broker = start_broker({"flush": flush, "log.flush.interval.ms": "50"})
 
     kill_in_a_loop(broker, kills=2, chance=random.Random(3))
+
+
+def test_sigterm_under_load_drains_and_stops_cleanly(start_broker: StartBroker) -> None:
+    """Exit status 0, and a mark that saves the next start from looking into the segments."""
+    broker = start_broker()
+
+    def stop(running: BrokerProcess) -> None:
+        assert running.stop() == 0
+        assert (running.data_directory / ".kafka_cleanshutdown").exists()
+
+    kill_in_a_loop(broker, kills=2, chance=random.Random(4), end=stop)
+
+    assert " cut " not in broker.log_text()
+    assert "Traceback" not in broker.log_text()

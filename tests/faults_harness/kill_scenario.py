@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.broker_process import BrokerProcess
@@ -45,7 +46,14 @@ class Outcome:
     commits: int
 
 
-def kill_in_a_loop(broker: BrokerProcess, *, kills: int, chance: random.Random, padding_bytes: int = 60) -> Outcome:
+def kill_in_a_loop(
+    broker: BrokerProcess,
+    *,
+    kills: int,
+    chance: random.Random,
+    padding_bytes: int = 60,
+    end: Callable[[BrokerProcess], object] = BrokerProcess.kill,
+) -> Outcome:
     """Start everything, kill and restart `kills` times, then read everything back. `broker` runs when this returns."""
     topic = f"killed.{uuid.uuid4().hex[:8]}"
     create_topic(broker.bootstrap, topic, PARTITIONS)
@@ -58,7 +66,7 @@ def kill_in_a_loop(broker: BrokerProcess, *, kills: int, chance: random.Random, 
     try:
         for _ in range(kills):
             _await_progress(accounts, chance)
-            broker.kill()
+            end(broker)
             broker.start()
         _await_progress(accounts, chance)
     finally:

@@ -1,4 +1,4 @@
-"""What the tests of broker/log share: a node of journal and logs on a disk that crashes, beside a model of its promises."""
+"""What the tests of broker/log share: a node of journal and logs on a disk that crashes, a model of its promises."""
 
 from log_harness.batches import batch, keyed_batch, records_of
 from log_harness.scenario import LogScenario, run_log_seed

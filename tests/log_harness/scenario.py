@@ -87,8 +87,6 @@ class LogScenario:
         self.logs.load_all()
         self.journal = Journal.open(self.disk, f"{DIRECTORY}/journal", LIMITS)
         self.logs.replay(self.journal.replay())
-        for kind, payload in self.logs.corrections:
-            self.journal.enqueue(kind, [payload])
         self.check()
 
     def stop(self) -> None:
@@ -105,7 +103,7 @@ class LogScenario:
         # The node's metadata forgets a topic before its logs are deleted, so it also knows what a crash brought back.
         back = [log for log in self.logs.logs.values() if self.removed.get(log.topic_id, durable + 1) <= durable]
         assert not back, f"{back} were deleted, durably, and are back"
-        self.logs.delete_strays([model.topic_id for model in self.models if model.topic_id not in self.removed])
+        self.logs.set_aside_strays([model.topic_id for model in self.models if model.topic_id not in self.removed])
         for model in list(self.models):
             log = self.logs.find(model.topic_id, 0)
             if model.topic_id in self.removed:
@@ -227,13 +225,12 @@ class LogScenario:
     def truncate(self, log: PartitionLog, model: PartitionModel) -> None:
         offset = self.rng.randrange(log.log_start_offset, log.log_end_offset + 1)
         # Whole batches are cut, so the log may end earlier than asked.
-        operation = Operation(self.journal.next_sequence, truncated_to=0)
-        model.operations.append(operation)
+        offset = log.truncation_offset(offset)
+        model.operations.append(Operation(self.journal.next_sequence, truncated_to=offset))
+        self.journal.enqueue(journal_entries.TRUNCATE, [journal_entries.encode_truncate(log.topic_id, 0, offset)])
+        self.journal.commit()
         log.truncate_to(offset)
-        operation.truncated_to = log.log_end_offset
-        self.journal.enqueue(
-            journal_entries.TRUNCATE, [journal_entries.encode_truncate(log.topic_id, 0, log.log_end_offset)]
-        )
+        assert log.log_end_offset == offset
 
     def delete_records(self, log: PartitionLog, model: PartitionModel) -> None:
         offset = self.rng.randrange(log.log_start_offset, log.log_end_offset + 1)
@@ -245,9 +242,11 @@ class LogScenario:
 
     def restart_log(self, log: PartitionLog, model: PartitionModel) -> None:
         offset = self.rng.randrange(log.log_end_offset + 1, log.log_end_offset + 50)
+        log.make_names_durable()
         model.operations.append(Operation(self.journal.next_sequence, restarted_at=offset))
-        log.truncate_fully_and_start_at(offset)
         self.journal.enqueue(journal_entries.RESTARTED, [journal_entries.encode_restarted(log.topic_id, 0, offset)])
+        self.journal.commit()
+        log.truncate_fully_and_start_at(offset)
 
     def remove(self, log: PartitionLog, model: PartitionModel) -> None:
         self.removed[model.topic_id] = self.journal.next_sequence

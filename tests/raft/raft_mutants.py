@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from raft import NO_NODE, RaftNode, Ready, Role, election, reads, replication, snapshots
+from raft import NO_NODE, HardState, RaftNode, Ready, Role, Storage, election, reads, replication, snapshots
 from raft.log import RaftLog
-from raft.messages import AppendResponse, Entry, Heartbeat, SnapshotChunk, SnapshotMetadata
+from raft.messages import AppendRequest, AppendResponse, Entry, Heartbeat, SnapshotChunk, SnapshotMetadata
+from raft.node import _HANDLERS
 from raft.proposals import Proposals
 from raft.quorum import committed_index
 from raft.ready import Outcome
@@ -43,7 +46,7 @@ def commit_over_an_unverified_snapshot_tail(patch: pytest.MonkeyPatch) -> None:
         if behind and log.pending_snapshot is None and log.committed >= message.metadata.index:
             log.commit_to(log.last_index)
 
-    patch.setattr(snapshots, "handle_chunk", handle_chunk)
+    patch.setitem(_HANDLERS, SnapshotChunk, handle_chunk)
 
 
 def two_configuration_changes_at_once(patch: pytest.MonkeyPatch) -> None:
@@ -142,7 +145,7 @@ def heartbeat_commits_what_the_follower_may_not_have(patch: pytest.MonkeyPatch) 
         real(state, message)
 
     patch.setattr(replication, "broadcast_heartbeat", broadcast)
-    patch.setattr(replication, "handle_heartbeat", handle)
+    patch.setitem(_HANDLERS, Heartbeat, handle)
 
 
 def append_commits_beyond_what_it_verified(patch: pytest.MonkeyPatch) -> None:
@@ -154,7 +157,7 @@ def append_commits_beyond_what_it_verified(patch: pytest.MonkeyPatch) -> None:
         if accepted:
             state.log.commit_to(min(message.committed, state.log.last_index))  # type: ignore[attr-defined]
 
-    patch.setattr(replication, "handle_append_request", handle)
+    patch.setitem(_HANDLERS, AppendRequest, handle)
 
 
 def overtaken_write_counts_as_durable(patch: pytest.MonkeyPatch) -> None:
@@ -210,3 +213,37 @@ def no_pre_vote_and_no_stickiness(patch: pytest.MonkeyPatch) -> None:
         election.start_election(state, transfer=True)
 
     patch.setattr(election, "campaign", campaign)
+
+
+def commit_kept_ahead_of_its_entries(patch: pytest.MonkeyPatch) -> None:
+    real = RaftNode.ready
+
+    def ready(node: RaftNode) -> Ready | None:
+        log = node._state.log
+        stable, log.stable_index = log.stable_index, log.last_index
+        try:
+            return real(node)
+        finally:
+            log.stable_index = stable
+
+    def init(log: RaftLog, storage: Storage) -> None:
+        hint = min(storage.hard_state().committed, storage.last_index())
+        real_init(log, _WithHint(storage, hint))  # type: ignore[arg-type]
+        log._storage = storage
+
+    real_init = RaftLog.__init__
+    patch.setattr(RaftNode, "ready", ready)
+    patch.setattr(RaftLog, "__init__", init)
+
+
+class _WithHint:
+    """Storage whose committed index was cut to the length of its log."""
+
+    def __init__(self, storage: Storage, hint: int) -> None:
+        self._storage, self._hint = storage, hint
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._storage, name)
+
+    def hard_state(self) -> HardState:
+        return replace(self._storage.hard_state(), committed=self._hint)

@@ -8,7 +8,8 @@ from random import Random
 
 from raft_invariants import InvariantBroken, require
 from raft_linearizability import Operation, is_linearizable
-from raft_simulator import Cluster, Faults
+from raft_machine import Faults
+from raft_simulator import Cluster
 
 from raft import Change, ChangeKind, Outcome, RaftNode
 

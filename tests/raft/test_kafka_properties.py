@@ -10,7 +10,8 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from raft_simulator import Cluster, Faults
+from raft_machine import Faults
+from raft_simulator import Cluster
 
 from raft import Outcome
 

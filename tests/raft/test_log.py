@@ -261,11 +261,12 @@ class TestRestart:
         log = compacted(5, 3)
         assert (log.first_index, log.last_index, log.committed, log.applying) == (4, 5, 3, 3)
 
-    def test_a_commit_that_ran_ahead_of_a_torn_log_is_taken_back(self) -> None:
-        """The hint was durable before the entries; what is committed is learnt from the leader again."""
+    def test_a_log_that_lost_what_was_durable_is_refused(self) -> None:
+        """It may have acknowledged those entries: only an empty disk with a new directory id may go on."""
         storage = storage_with(ONE, 1, 1)
         storage.set_hard_state(HardState(1, 1, 7))
-        assert RaftLog(storage).committed == 2
+        with pytest.raises(AssertionError, match="lost entries that were durable"):
+            RaftLog(storage)
 
 
 class TestMemoryStorage:

@@ -7,26 +7,32 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from inspect import isfunction
 
 import pytest
 import raft_mutants
 from raft_scenario import Scenario
 
+# Where to begin: the first seed that caught it when this was written. Others follow if it does not any more.
 BY_SIMULATOR = {
-    "vote_wiped_on_stepping_down": 0,
-    "matching_suffix_truncated": 0,
-    "vote_without_comparing_logs": 0,
+    "vote_wiped_on_stepping_down": 37,
+    "matching_suffix_truncated": 1,
+    "vote_without_comparing_logs": 10,
     "leader_counts_itself_before_persisting": 0,
     "everything_sent_before_persisting": 0,
-    "candidate_leads_before_its_own_vote_is_durable": 0,
-    "heartbeat_commits_what_the_follower_may_not_have": 0,
-    "proposals_forgotten_on_stepping_down": 0,
-    "read_before_the_own_term_commits": 0,
-    "read_without_asking_a_majority": 0,
+    "candidate_leads_before_its_own_vote_is_durable": 34,
+    "heartbeat_commits_what_the_follower_may_not_have": 5,
+    "proposals_forgotten_on_stepping_down": 3,
+    "read_before_the_own_term_commits": 66,
+    "read_without_asking_a_majority": 109,
+    "commit_kept_ahead_of_its_entries": 11087,
 }
 SEEDS_TRIED = 400
 
 BY_TEST = {
+    "commit_kept_ahead_of_its_entries": (
+        "test_proposals.TestReady.test_the_commit_kept_is_never_ahead_of_the_entries_kept"
+    ),
     "vote_wiped_on_stepping_down": "test_elections.TestVoting.test_the_vote_survives_stepping_down_in_the_same_term",
     "matching_suffix_truncated": "test_replication.TestFollower.test_a_matching_suffix_is_never_cut",
     "commit_over_an_unverified_snapshot_tail": (
@@ -58,7 +64,7 @@ BY_TEST = {
         "test_membership.TestMembersComeAndGo.test_a_voter_that_only_an_uncommitted_entry_removes_may_lead_once_more"
     ),
     "no_pre_vote_and_no_stickiness": (
-        "test_elections.TestQuorumAndStickiness.test_a_cut_off_follower_does_not_disturb_when_it_returns"
+        "test_stickiness.TestQuorumAndStickiness.test_a_cut_off_follower_does_not_disturb_when_it_returns"
     ),
 }
 
@@ -74,7 +80,8 @@ def named_test(name: str) -> Callable[[], None]:
 @pytest.mark.parametrize("mutant", BY_SIMULATOR)
 def test_the_simulator_catches(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     getattr(raft_mutants, mutant)(monkeypatch)
-    for seed in range(BY_SIMULATOR[mutant], SEEDS_TRIED):
+    first = BY_SIMULATOR[mutant]
+    for seed in range(first, first + SEEDS_TRIED):
         try:
             Scenario(seed).run()
         except AssertionError:
@@ -92,6 +99,7 @@ def test_a_named_test_catches(mutant: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_every_mutant_is_in_the_table() -> None:
-    mutants = {name for name, each in vars(raft_mutants).items() if getattr(each, "__module__", "") == "raft_mutants"}
-    functions = {name for name in mutants if callable(getattr(raft_mutants, name))}
+    functions = {
+        name for name, each in vars(raft_mutants).items() if isfunction(each) and each.__module__ == "raft_mutants"
+    }
     assert functions == set(BY_SIMULATOR) | set(BY_TEST)

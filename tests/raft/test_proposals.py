@@ -154,6 +154,23 @@ class TestReady:
         assert ready.hard_state is not None
         assert (ready.hard_state.committed, ready.must_sync) == (1, False)
 
+    def test_the_commit_kept_is_never_ahead_of_the_entries_kept(self) -> None:
+        """Seed 11087: the hint became durable, the entries did not, and what was there before them (of a
+        deposed leader) was taken for committed after the restart."""
+        follower = Member(1, None, 1, 1, term=2)
+        follower.drain()
+        follower.node.step(AppendRequest(2, 2, 1, 1, 1, 2, entries(2, first=2)))
+        ready = follower.node.ready()
+        assert ready is not None
+        assert [entry.term for entry in ready.entries] == [2]
+        assert ready.hard_state is not None
+        assert ready.hard_state.committed == 1
+        follower.persist(ready)
+        follower.finish(ready)
+        follower.tick()
+        follower.step(Heartbeat(2, 2, 1, 2))
+        assert follower.storage.hard_state().committed == 2
+
     def test_several_may_be_under_way_and_are_advanced_in_order(self) -> None:
         member = Member(1, Configuration.of(1))
         member.become_leader()

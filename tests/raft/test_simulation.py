@@ -17,6 +17,8 @@ KEPT_SEEDS = {
     259: "two voters: the leader made itself a learner; the other voter lacked the entry and could not be elected",
     275: "the checker's own defect: a late leader of an old term need not have what a later term committed",
     352: "the checker's own defect: a commit is judged by the configuration of that moment",
+    11087: "the committed index was durable before the entries it spoke of: a crash in between left another "
+    "leader's entries there, which a restart took for committed",
     555: "the checker's own defect: a write without an answer at the end may have taken effect",
 }
 

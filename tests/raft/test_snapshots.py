@@ -168,7 +168,7 @@ class TestChunks:
         [answer] = follower.step(SnapshotChunk(1, 1, 2, metadata, 30, b"x" * 30))
         assert answer == SnapshotResponse(1, 2, 1, 5, 0)
 
-    def test_chunks_are_durable_before_they_are_acknowledged(self) -> None:
+    def test_chunks_are_written_before_they_are_acknowledged(self) -> None:
         follower = Member(2, TWO, term=1)
         follower.node.step(SnapshotChunk(1, 1, 2, SnapshotMetadata(5, 1, TWO, 100, 1), 0, b"x" * 30))
         ready = follower.node.ready()

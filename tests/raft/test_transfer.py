@@ -126,18 +126,6 @@ def test_another_election_ends_it(network: Network) -> None:
     check(network, 2)
 
 
-def test_removing_the_target_ends_it(network: Network) -> None:
-    network.ignored.add(TimeoutNow)
-    network[1].node.propose_configuration_change([Change(ChangeKind.REMOVE, 3)])
-    network[1].node.transfer_leadership(2)
-    network[1].state.transfer_target = 3  # asked for before the removal took effect
-    network.pump()
-    network[1].state.transfer_target = NO_NODE
-    with pytest.raises(Refused):
-        network.transfer(1, 3)
-    check(network, 1)
-
-
 @pytest.mark.parametrize("kind", [ChangeKind.REMOVE, ChangeKind.ADD_LEARNER])
 def test_a_target_that_stops_being_a_voter_is_forgotten(network: Network, kind: ChangeKind) -> None:
     """The change is appended first and the transfer asked for in the same turn."""

@@ -42,8 +42,14 @@ class SlowJournal:
         self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
         self._is_due = False
 
-    def append(self, kind: int, parts: Sequence[Buffer], on_durable: Callable[[], None]) -> None:
+    def append(
+        self, kind: int, parts: Sequence[Buffer], on_durable: Callable[[], None], *, record_count: int = 1
+    ) -> None:
         self._waiting.append((self.journal.enqueue(kind, parts), on_durable))
+
+    def append_durably(self, kind: int, payload: Buffer, on_durable: Callable[[], None]) -> None:
+        self.append(kind, [payload], on_durable)
+        self.wake()
 
     def wake(self) -> None:
         if not self._is_due and self._waiting:
@@ -80,8 +86,6 @@ class ReplicaNode:
         self.logs.load_all()
         self.journal = Journal.open(self.disk, "data/journal", LIMITS)
         self.logs.replay(self.journal.replay())
-        for kind, payload in self.logs.corrections:
-            self.journal.enqueue(kind, [payload])
         assert not self.logs.offline, self.logs.offline
         self.publisher = MetadataPublisher()
         loop: Any = _LoopOfNode(self)
@@ -188,7 +192,7 @@ class ReplicaNode:
         ]
         answers = self.world.alter_isr(self, wishes)
         await asyncio.sleep(self.world.delay_ms() / 1000)
-        if self.world.rng.random() < 0.1:
+        if self.world.rng.random() < 0.3:
             raise KafkaError(ErrorCode.REQUEST_TIMED_OUT, "the answer was lost")
         return [IsrChangeResult(a.error, a.leader, a.leader_epoch, tuple(a.isr), a.partition_epoch) for a in answers]
 

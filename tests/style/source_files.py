@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -39,17 +39,24 @@ class SourceFile:
         return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@cache
 def product_files() -> list[SourceFile]:
     """The modules of the four packages."""
     return [SourceFile(path) for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 
 
+@cache
 def script_files() -> list[SourceFile]:
     return [SourceFile(path) for path in sorted((ROOT / "scripts").glob("*.py"))]
 
 
-def text_files() -> Iterator[SourceFile]:
+@cache
+def text_files() -> list[SourceFile]:
     """Everything a person wrote."""
+    return list(_walk())
+
+
+def _walk() -> Iterator[SourceFile]:
     for path in sorted(ROOT.rglob("*")):
         inside = path.relative_to(ROOT).parts
         if any(_is_skipped(part) for part in inside[:-1]):

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 
 import pytest
 from harness.broker_process import BrokerProcess
+from toolchains_harness import clients
+from toolchains_harness.client_process import Client, ClientProcess
 from toolchains_harness.kafka_tools import KafkaTools, start_kafka_tools
 
 OTHER_BROKER = os.environ.get("MILLSTREAM_TEST_BOOTSTRAP")
@@ -40,3 +42,21 @@ def kafka_tools() -> Iterator[KafkaTools]:
     tools = start_kafka_tools()
     yield tools
     tools.close()
+
+
+@pytest.fixture(scope="session")
+def client_processes() -> Iterator[dict[str, ClientProcess]]:
+    """The clients that run already, by name."""
+    running: dict[str, ClientProcess] = {}
+    yield running
+    for process in running.values():
+        process.close()
+
+
+@pytest.fixture
+def client(request: pytest.FixtureRequest, client_processes: dict[str, ClientProcess], bootstrap: str) -> Client:
+    """The client that the test is parametrized with."""
+    name: str = request.param
+    if name not in client_processes or not client_processes[name].is_running:
+        client_processes[name] = clients.start(name)
+    return Client(name, client_processes[name], bootstrap)

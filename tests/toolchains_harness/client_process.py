@@ -11,6 +11,7 @@ import select
 import subprocess
 import tempfile
 import time
+from dataclasses import dataclass
 from typing import Any
 
 # Reached by a failing test only.
@@ -65,6 +66,10 @@ class ClientProcess:
         self._log.seek(0)
         return self._log.read().decode(errors="replace")
 
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
     def close(self) -> None:
         if self._process.poll() is None:
             self._process.kill()
@@ -72,3 +77,23 @@ class ClientProcess:
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
             pipe.close()
+
+
+@dataclass(frozen=True)
+class Client:
+    """A running client and the broker that it shall use."""
+
+    name: str
+    process: ClientProcess
+    bootstrap: str
+
+    def ask(self, operation: str, **arguments: Any) -> Any:
+        return self.process.ask(operation, bootstrap=self.bootstrap, **arguments)
+
+    def error(self, operation: str, **arguments: Any) -> str:
+        """Which error the client reports; the test fails if it reports none."""
+        try:
+            answer = self.ask(operation, **arguments)
+        except Refused as refused:
+            return refused.error
+        raise AssertionError(f"{operation} was not refused but answered {answer!r}")

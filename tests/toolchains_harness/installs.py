@@ -17,6 +17,9 @@ TOOLS = ROOT / ".tools"
 SOURCES = ROOT / "tests" / "toolchains"
 INSTALL_TIMEOUT_S = 500
 
+# What could not be installed, and why: without a registry each try takes minutes, and there are many tests.
+_failures: dict[str, str] = {}
+
 
 def need(*programs: str) -> None:
     """Skip the test, saying why, where a toolchain is not installed."""
@@ -34,10 +37,13 @@ def only_one(name: str) -> Iterator[None]:
         yield
 
 
-def installed(name: str, sources: list[Path], install: Callable[[Path], None]) -> Path:
-    """The directory .tools/`name`, in which `install` has run since `sources` changed last.
+Step = Callable[[Path], None]
 
-    An installation that fails skips the test aloud: it needs a registry, which is not reached everywhere.
+
+def installed(name: str, sources: list[Path], *, fetch: Step | None = None, build: Step | None = None) -> Path:
+    """The directory .tools/`name`, in which both steps have run since `sources` changed last.
+
+    `fetch` needs a registry, and skips the test where there is none; `build` works with what is there, and fails it.
     """
     directory = TOOLS / name
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
@@ -45,25 +51,42 @@ def installed(name: str, sources: list[Path], install: Callable[[Path], None]) -
     with only_one(name):
         if not stamp.exists() or stamp.read_text() != digest:
             directory.mkdir(exist_ok=True)
-            try:
-                install(directory)
-            except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-                pytest.skip(f"{name} could not be installed: {_reason(error)}")
+            if fetch is not None:
+                with skipping_what_fails(name):
+                    fetch(directory)
+            if build is not None:
+                build(directory)
             stamp.write_text(digest)
     return directory
 
 
+@contextlib.contextmanager
+def skipping_what_fails(name: str) -> Iterator[None]:
+    """An installation that fails skips the test aloud, as it needs a registry, and is not tried again."""
+    try:
+        if name not in _failures:
+            yield
+            return
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        _failures[name] = _reason(error)
+    pytest.skip(f"{name} could not be installed: {_failures[name]}")
+
+
 def run(*command: str, directory: Path, environment: dict[str, str] | None = None) -> None:
-    subprocess.run(
+    """What the command prints is in its error, and on the test's output, if it fails."""
+    finished = subprocess.run(
         command,
         cwd=directory,
         env=environment,
-        check=True,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=INSTALL_TIMEOUT_S,
+        check=False,
     )
+    if finished.returncode != 0:
+        print(finished.stdout, finished.stderr)
+    finished.check_returncode()
 
 
 def _reason(error: subprocess.CalledProcessError | subprocess.TimeoutExpired) -> str:

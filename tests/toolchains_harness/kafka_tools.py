@@ -5,14 +5,13 @@ Each call is the main class that the script of that name runs, with the argument
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
-import pytest
 from codec_oracles import kafka_java
 
 from toolchains_harness.client_process import ClientProcess
-from toolchains_harness.installs import SOURCES, need
+from toolchains_harness.installs import SOURCES, need, skipping_what_fails
 
 MAIN_CLASSES = {
     "kafka-topics": "org.apache.kafka.tools.TopicCommand",
@@ -30,8 +29,17 @@ MAIN_CLASSES = {
     "kafka-broker-api-versions": "org.apache.kafka.tools.BrokerApiVersionsCommand",
     "kafka-metadata-quorum": "org.apache.kafka.tools.MetadataQuorumCommand",
     "kafka-transactions": "org.apache.kafka.tools.TransactionsCommand",
+    "client-compatibility": "org.apache.kafka.tools.ClientCompatibilityTest",
     "kafka-dump-log": "org.apache.kafka.tools.DumpLogSegments",
 }
+
+# Small heap, no optimising compiler: these processes live for seconds.
+JAVA_OPTIONS = [
+    "-Xmx512m",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+    f"-Dlog4j2.configurationFile={SOURCES / 'java' / 'log4j2.properties'}",
+]
 
 
 @dataclass(frozen=True)
@@ -52,16 +60,11 @@ class Finished:
         return [dict(zip(heading, row, strict=False)) for row in rows]
 
 
-def java_command(source: str) -> list[str]:
-    """Runs tests/toolchains/`source` with Kafka's jars. Small heap, no optimising compiler: it lives for seconds."""
+def kafka_libraries() -> Path:
+    """The directory of Kafka's jars, fetched once for all checkouts."""
     need("java", "mvn")
-    try:
-        libraries = kafka_java.jars(kafka_java.KAFKA_4_3)
-    except subprocess.CalledProcessError as error:
-        pytest.skip(f"Maven does not find Kafka's jars: {error}")
-    options = ["-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
-    logging = f"-Dlog4j2.configurationFile={SOURCES / 'java' / 'log4j2.properties'}"
-    return ["java", *options, logging, "-cp", f"{libraries}/*", str(SOURCES / "java" / source)]
+    with skipping_what_fails("Kafka's jars"):
+        return kafka_java.jars(kafka_java.KAFKA_4_3)
 
 
 class KafkaTools:
@@ -81,4 +84,5 @@ class KafkaTools:
 
 
 def start_kafka_tools() -> KafkaTools:
-    return KafkaTools(ClientProcess(java_command("KafkaTools.java")))
+    source = SOURCES / "java" / "KafkaTools.java"
+    return KafkaTools(ClientProcess(["java", *JAVA_OPTIONS, "-cp", f"{kafka_libraries()}/*", str(source)]))

@@ -79,7 +79,10 @@ class WireServer(socketserver.ThreadingTCPServer):
                         api_keys=[ApiVersion(api_key=a, min_version=b, max_version=c) for a, b, c in ranges]
                     )
                 case ApiKey.METADATA:
-                    return self._metadata([topic.name for topic in request.topics])
+                    names = [topic.name for topic in request.topics]
+                    if request.allow_auto_topic_creation:
+                        self.topics |= {name: [[]] for name in names if name not in self.topics}
+                    return self._metadata(names)
                 case ApiKey.CREATE_TOPICS:
                     return CreateTopicsResponse(topics=[self._create(topic) for topic in request.topics])
                 case ApiKey.DELETE_TOPICS:

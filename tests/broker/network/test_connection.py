@@ -8,19 +8,25 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+
 from broker.clock import SystemClock
+from broker.fetching import FetchWait
 from broker.network import Api, Dispatcher, Listener, ListenerLimits
 from broker.request import CloseConnection, Deferred, RequestContext
 from protocol import decode, encode
 from protocol.api_keys import ApiKey
 from protocol.errors import ErrorCode
 from protocol.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
+from protocol.messages.fetch import FetchRequest, FetchResponse
 from protocol.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 from protocol.messages.produce import ProduceRequest, ProduceResponse
 
 LIMITS = ListenerLimits(
     frame_bytes_max=1 << 20, connections_max=4, connections_per_ip_max=3, connection_idle_ms_max=600_000
 )
+
+# The short road of produce fails for this one.
+BROKEN_CORRELATION_ID = 666
 
 
 class Served:
@@ -30,7 +36,9 @@ class Served:
         self.asked: list[str] = []
         self.produce: list[Deferred] = []
         self.heartbeat: list[asyncio.Future[HeartbeatResponse]] = []
+        self.held_bytes: Callable[[], int] = lambda: 0
         self.listener: Listener | None = None
+        self.dispatcher: Dispatcher | None = None
 
     def handle_produce(self, services: object, context: RequestContext, request: ProduceRequest) -> Deferred:
         self.asked.append(f"produce {context.correlation_id}")
@@ -38,6 +46,10 @@ class Served:
             raise CloseConnection("refused")
         self.produce.append(Deferred())
         return self.produce[-1]
+
+    def begin_produce(self, services: object, *request: Any) -> None:
+        if request[2] == BROKEN_CORRELATION_ID:
+            raise ZeroDivisionError("a fault of ours")
 
     async def handle_heartbeat(
         self, services: object, context: RequestContext, request: HeartbeatRequest
@@ -48,13 +60,19 @@ class Served:
         self.heartbeat.append(asyncio.get_running_loop().create_future())
         return await self.heartbeat[-1]
 
+    def handle_fetch(self, services: object, context: RequestContext, request: Any) -> FetchWait:
+        self.asked.append(f"fetch {context.correlation_id}")
+        loop = asyncio.get_running_loop()
+        return FetchWait([], available_bytes=0, min_bytes=1, max_wait_ms=600_000, answer=FetchResponse, loop=loop)
+
     def handle_api_versions(self, services: object, context: RequestContext, request: Any) -> ApiVersionsResponse:
         self.asked.append(f"api_versions {context.correlation_id}")
         return ApiVersionsResponse()
 
     def apis(self) -> dict[int, Api]:
         return {
-            0: Api(ApiKey.PRODUCE, 3, 8, ProduceRequest, ProduceResponse, self.handle_produce),
+            0: Api(ApiKey.PRODUCE, 3, 8, ProduceRequest, ProduceResponse, self.handle_produce, self.begin_produce),
+            1: Api(ApiKey.FETCH, 4, 4, FetchRequest, FetchResponse, self.handle_fetch),
             12: Api(ApiKey.HEARTBEAT, 0, 4, HeartbeatRequest, HeartbeatResponse, self.handle_heartbeat),
             18: Api(ApiKey.API_VERSIONS, 0, 3, ApiVersionsRequest, ApiVersionsResponse, self.handle_api_versions),
         }
@@ -93,10 +111,11 @@ def serve(scenario: Scenario) -> None:
         loop = asyncio.get_running_loop()
         served = Served()
         dispatcher = Dispatcher(served.apis(), None, clock=SystemClock(), loop=loop)
+        served.held_bytes = lambda: dispatcher.request_bytes.held_bytes
         listener = Listener("PLAINTEXT", "127.0.0.1", 0, dispatcher=dispatcher, limits=LIMITS, loop=loop)
         await listener.bind()
         await listener.start()
-        served.listener = listener
+        served.listener, served.dispatcher = listener, dispatcher
         clients: list[Client] = []
 
         async def connect() -> Client:
@@ -113,8 +132,15 @@ def serve(scenario: Scenario) -> None:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Let the loop turn until something the test caused has happened; the test's own timeout is the limit."""
-    while not condition():
+    while not condition():  # noqa: ASYNC110 - nothing else would tell
         await asyncio.sleep(0)
+
+
+async def until_waiting(served: Served, count: int) -> None:
+    """Until `count` frames wait behind the requests before them."""
+    assert served.listener is not None
+    connections = served.listener._connections
+    await until(lambda: sum(len(connection._waiting) for connection in connections) == count)
 
 
 def test_answers_leave_in_the_order_of_the_requests() -> None:
@@ -289,5 +315,110 @@ def test_a_listener_that_stops_answers_what_it_read_and_reads_no_more() -> None:
         assert (await busy.receive())[0] == 1
         await stopping
         assert served.asked.count("heartbeat 2") == 0
+
+    serve(scenario)
+
+
+def test_a_client_that_leaves_while_its_fetch_waits_leaves_nothing_behind() -> None:
+    """Bytes taken for a request and never given back add up until the node reads from nobody any more."""
+
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        client = await connect()
+        client.send(1, 4, 1, encode(FetchRequest(), 4))
+        client.send_produce(2)
+        await until(lambda: len(served.produce) == 1)
+        assert served.dispatcher is not None
+        request_bytes = served.dispatcher.request_bytes
+        assert request_bytes.held_bytes > 0
+        client.writer.close()
+        served.produce[0].resolve(ProduceResponse())
+        await until(lambda: request_bytes.held_bytes == 0)
+
+    serve(scenario)
+
+
+def test_bytes_behind_a_request_are_ignored() -> None:
+    """As in Kafka. librdkafka 2.16 asks for all topics by Metadata v9 and newer with three bytes too many, and got its
+    connection closed for it, again and again."""
+
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        client = await connect()
+        client.send(12, 0, 1, encode(HeartbeatRequest(group_id="g"), 0) + b"\0\0\0")
+        await until(lambda: len(served.heartbeat) == 1)
+        served.heartbeat[0].set_result(HeartbeatResponse())
+        assert (await client.receive())[0] == 1
+
+    serve(scenario)
+
+
+def test_tagged_fields_of_a_request_header_are_passed_over() -> None:
+    """Header v2 (KIP-482): a newer client may send tags that we do not know."""
+
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        client = await connect()
+        tags = b"\x02" + b"\x05\x03abc" + b"\x63\x00"
+        body = encode(HeartbeatRequest(group_id="g"), 4)
+        header = struct.pack(">hhih", 12, 4, 8, 2) + b"me" + tags
+        client.writer.write(struct.pack(">i", len(header) + len(body)) + header + body)
+        await until(lambda: len(served.heartbeat) == 1)
+        served.heartbeat[0].set_result(HeartbeatResponse())
+        correlation_id, answer = await client.receive()
+        assert (correlation_id, answer[0]) == (8, 0)
+
+    serve(scenario)
+
+
+@pytest.mark.parametrize("key", [-1, 5000])
+def test_a_key_that_no_api_has_closes_the_connection(key: int) -> None:
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        client = await connect()
+        client.send(key, 0, 1, b"")
+        assert await client.is_closed()
+
+    serve(scenario)
+
+
+def test_requests_of_a_client_that_is_gone_hold_no_bytes() -> None:
+    """A fetch that waits is abandoned and never answered: its bytes were never given back, and after enough of them
+    the node took itself for full."""
+
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        client = await connect()
+        client.send_produce(1)
+        client.send_produce(2)
+        await until(lambda: len(served.produce) == 2)
+        assert served.held_bytes() > 0
+
+        client.writer.close()
+        await until(lambda: served.held_bytes() == 0)
+
+        # One that is answered late, into the void, gives nothing back twice.
+        served.produce[0].resolve(ProduceResponse())
+        other = await connect()
+        other.send(18, 0, 9, b"")
+        assert (await other.receive())[0] == 9
+        assert served.held_bytes() == 0
+
+    serve(scenario)
+
+
+def test_a_fault_of_ours_behind_an_answer_costs_no_other_connection_its_answers() -> None:
+    """It broke off the sending of the answers of that turn, and the connections behind it never sent anything again."""
+
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        broken, bystander = await connect(), await connect()
+        broken.send_heartbeat(1)
+        bystander.send_heartbeat(2)
+        await until(lambda: len(served.heartbeat) == 2)
+        broken.send_produce(BROKEN_CORRELATION_ID)
+        broken.send(18, 0, 3, b"")
+        await until_waiting(served, 2)
+        for pending in served.heartbeat:
+            pending.set_result(HeartbeatResponse())
+        assert (await bystander.receive())[0] == 2
+        bystander.send(18, 0, 4, b"")
+        assert (await bystander.receive())[0] == 4
+        assert (await broken.receive())[0] == 1
+        assert await broken.is_closed()
 
     serve(scenario)

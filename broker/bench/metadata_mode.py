@@ -1,0 +1,192 @@
+"""Topics: how long it takes to create one, to have one created by using it, and to delete it.
+
+create         CreateTopics until it is answered, then Metadata until every partition has a leader
+auto-create    Metadata that allows it until every partition has a leader, then a produce until it is acknowledged
+delete         DeleteTopics until it is answered
+create-delete  the first and the last, timed together, as chronik-bench does
+
+Concurrency is the number of clients, a thread and a connection each; what is timed takes milliseconds, so that
+Python's share does not matter.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from broker.bench.histogram import count_latencies
+from broker.bench.load import LoadResult, Second
+from broker.bench.options import BenchOptions
+from broker.bench.payload import PreparedBatch
+from broker.bench.results import BenchResult, Observer, result_of
+from broker.bench.wire import BenchError, Cluster, check, parse_addresses
+from protocol import ErrorCode, KafkaError
+from protocol.messages.produce import PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData
+from protocol.records import Compression
+
+_ASK_AGAIN_S = 0.001
+_TOPICS_WITHOUT_LIMIT = 1 << 62
+
+now_ns = time.monotonic_ns
+
+
+class _Client:
+    """One client: its connections, and what it does to a topic."""
+
+    def __init__(self, options: BenchOptions) -> None:
+        self.options = options
+        self.cluster = Cluster(parse_addresses(options.bootstrap_servers), timeout_s=options.request_timeout_ms / 1000)
+        self.cluster.metadata([])
+        batch = PreparedBatch(
+            record_count=1,
+            message_size=options.message_size,
+            payload_pattern=options.payload_pattern,
+            key_pattern=options.key_pattern,
+            compression=Compression.NONE,
+            now_ms=time.time_ns() // 1_000_000,
+            seed=1,
+        )
+        self._records = batch.data
+
+    def create(self, topic: str) -> None:
+        options = self.options
+        if not self.cluster.create_topic(topic, options.partitions, options.replication_factor, options.topic_configs):
+            raise KafkaError(ErrorCode.TOPIC_ALREADY_EXISTS, topic)
+        self._wait_for_leaders(topic, create=False)
+
+    def auto_create(self, topic: str) -> None:
+        self._wait_for_leaders(topic, create=True)
+        data = TopicProduceData(name=topic, partition_data=[PartitionProduceData(index=0, records=self._records)])
+        request = ProduceRequest(
+            acks=self.options.acks or 1, timeout_ms=self.options.request_timeout_ms, topic_data=[data]
+        )
+
+        def produce() -> None:
+            leader = self.cluster.leaders(topic)[0]
+            answer = self.cluster.connection(leader).send_version(request, ProduceResponse, 7)
+            check(answer.responses[0].partition_responses[0].error_code, topic)
+
+        self._until_it_works(produce)
+
+    def delete(self, topic: str) -> None:
+        self.cluster.delete_topic(topic)
+
+    def _wait_for_leaders(self, topic: str, *, create: bool) -> None:
+        self._until_it_works(lambda: self.cluster.leaders(topic, create=create))
+
+    def _until_it_works(self, action: Callable[[], object]) -> None:
+        deadline = time.monotonic() + self.options.request_timeout_ms / 1000
+        while True:
+            try:
+                action()
+                return
+            except KafkaError as error:
+                if not error.code.retriable or time.monotonic() > deadline:
+                    raise
+            time.sleep(_ASK_AGAIN_S)
+
+
+class _Shared:
+    """What the threads share: names to take, times to leave."""
+
+    def __init__(self, options: BenchOptions) -> None:
+        self.options = options
+        self.lock = threading.Lock()
+        self.begun = 0
+        self.limit = options.message_count or _TOPICS_WITHOUT_LIMIT
+        self.latencies_us: list[int] = []
+        self.errors: dict[str, int] = {}
+        self.topics: list[str] = []
+        self.prefix = f"{options.topic}-{os.urandom(3).hex()}"
+        self.stop = False
+
+    def next_topic(self) -> str | None:
+        with self.lock:
+            if self.stop or self.begun >= self.limit:
+                return None
+            self.begun += 1
+            self.topics.append(f"{self.prefix}-{self.begun}")
+            return self.topics[-1]
+
+    def done(self, took_us: int) -> None:
+        with self.lock:
+            self.latencies_us.append(took_us)
+
+    def failed(self, error: KafkaError) -> None:
+        with self.lock:
+            self.errors[str(int(error.code))] = self.errors.get(str(int(error.code)), 0) + 1
+
+
+def run_metadata(options: BenchOptions, observer: Observer) -> BenchResult:
+    """As many topics as --message-count says, or as many as there is time for. They are deleted afterwards."""
+    shared = _Shared(options)
+    clients = [_Client(options) for _ in range(options.concurrency)]
+    if options.metadata_step == "delete":
+        _prepare_topics(shared, clients[0])
+    observer.on_start()
+    threads = [threading.Thread(target=_work, args=(shared, client), daemon=True) for client in clients]
+    cpu_before, began = time.process_time(), now_ns()
+    for thread in threads:
+        thread.start()
+    load = _watch(shared, threads, began, observer)
+    load.cpu_share = (time.process_time() - cpu_before) / load.elapsed_s
+    if options.metadata_step in ("create", "auto-create"):
+        for topic in shared.topics:
+            clients[0].cluster.retry(lambda topic=topic: clients[0].delete(topic))  # type: ignore[misc]
+    for client in clients:
+        client.cluster.close()
+    return result_of(options, load, None)
+
+
+def _prepare_topics(shared: _Shared, client: _Client) -> None:
+    if shared.limit == _TOPICS_WITHOUT_LIMIT:
+        raise BenchError("--metadata-step delete needs --message-count: as many topics are created beforehand")
+    for number in range(shared.limit):
+        client.create(f"{shared.prefix}-{number + 1}")
+
+
+def _work(shared: _Shared, client: _Client) -> None:
+    steps = {
+        "create": [client.create],
+        "auto-create": [client.auto_create],
+        "delete": [client.delete],
+        "create-delete": [client.create, client.delete],
+    }[shared.options.metadata_step]
+    while (topic := shared.next_topic()) is not None:
+        began = now_ns()
+        try:
+            for step in steps:
+                step(topic)
+        except KafkaError as error:
+            shared.failed(error)
+        else:
+            shared.done((now_ns() - began) // 1000)
+
+
+def _watch(shared: _Shared, threads: list[threading.Thread], began: int, observer: Observer) -> LoadResult:
+    """Joins the threads, a second at a time."""
+    load = LoadResult()
+    seen, last = 0, began
+    deadline = began + round(shared.options.duration_s * 1e9)
+    working = True
+    while working:
+        for thread in threads:
+            thread.join(max(0.0, (last + 1e9 - now_ns()) / 1e9))
+        working = any(thread.is_alive() for thread in threads)
+        now = now_ns()
+        if now >= deadline:
+            shared.stop = True
+        found = shared.latencies_us[seen:]
+        seen += len(found)
+        second = Second((now - began) / 1e9, requests=len(found), records=len(found), elapsed_s=(now - last) / 1e9)
+        last = now
+        load.add_second(second, [count_latencies(found)])
+        observer.on_second(second)
+    load.elapsed_s = (last - began) / 1e9
+    load.requests = load.records = seen
+    load.requests_per_s = load.records_per_s = seen / load.elapsed_s
+    load.failed = sum(shared.errors.values())
+    load.errors = shared.errors
+    return load

@@ -1,0 +1,48 @@
+"""How much of the machine somebody else used while a measurement ran: what makes figures low, and ratios doubtful."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+
+_CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+
+# Above this many cores used by others a measurement is called noisy.
+NOISY_CORES = 0.2
+
+
+class NoiseMeter:
+    """Everything that the machine's processors did since it was made, less what was ours."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._busy = _busy_s()
+        self._ours = _ours_s()
+
+    def others_cores(self, broker_cpu_s: float) -> float:
+        """Cores that others used on average; `broker_cpu_s` is what the broker that still runs spent, and ours, too.
+
+        0 where the system does not tell."""
+        elapsed = time.monotonic() - self._began
+        others = _busy_s() - self._busy - (_ours_s() - self._ours) - broker_cpu_s
+        return max(others / elapsed, 0.0) if elapsed else 0.0
+
+
+def _busy_s() -> float:
+    try:
+        with open("/proc/stat") as file:
+            # user, nice, system, idle, iowait, irq, softirq, steal
+            fields = [int(field) for field in file.readline().split()[1:9]]
+    except OSError:
+        return 0.0
+    return (sum(fields) - fields[3] - fields[4]) / _CLOCK_TICKS
+
+
+def _ours_s() -> float:
+    """Of this process, and of those it waited for: load generators, and brokers that ended."""
+    total = 0.0
+    for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
+        usage = resource.getrusage(who)
+        total += usage.ru_utime + usage.ru_stime
+    return total
