@@ -176,14 +176,30 @@ class ControllerChannel:
             answer: Any = await self._serve_here(request, version)
             assert isinstance(answer, response_type)
         else:
-            try:
-                peer = self._connection(leader_id)
-                answer = await peer.send(request, response_type, version=version, timeout_ms=timeout_ms)
-            except PeerUnreachable:
+            answer = await self._ask(leader_id, request, response_type, version, timeout_ms)
+            if answer is None:
                 return None
         if getattr(answer, "error_code", 0) == ErrorCode.NOT_CONTROLLER:
             return None
         return answer  # type: ignore[no-any-return]
+
+    async def _ask(
+        self, leader_id: int, request: Request, response_type: type[R], version: int, timeout_ms: float
+    ) -> R | None:
+        """None where another node leads before this one answered: one that hangs is not waited for."""
+        peer = self._connection(leader_id)
+        asked = self._loop.create_task(
+            peer.send(request, response_type, version=version, timeout_ms=timeout_ms), name="ask-controller"
+        )
+        changed = self._loop.create_task(self._leadership.leader_changed(), name="watch-controller")
+        try:
+            await asyncio.wait((asked, changed), return_when=asyncio.FIRST_COMPLETED)
+            return asked.result() if asked.done() else None
+        except PeerUnreachable:
+            return None
+        finally:
+            asked.cancel()
+            changed.cancel()
 
     def _connection(self, leader_id: int) -> PeerConnection:
         if self._peer is None or self._peer_id != leader_id:

@@ -135,14 +135,17 @@ class PeerConnection:
         host, port = address
         try:
             async with asyncio.timeout(self._connect_timeout_s):
-                _, link = await self._loop.create_connection(lambda: _Link(self._client_id, self._loop), host, port)
+                _, link = await self._loop.create_connection(
+                    lambda: _Link(self._client_id, self._loop, self._link_ended), host, port
+                )
         except TimeoutError:
             raise self._failed(f"{host}:{port} does not answer") from None
         except OSError as error:
             raise self._failed(f"{host}:{port}: {error.strerror or error}") from None
         self._failures = 0
+        if link.ended.done():
+            raise self._failed(f"{host}:{port} closed the connection at once")
         self._link = link
-        link.ended.add_done_callback(lambda _: self._link_ended(link))
         return link
 
     def _failed(self, reason: str) -> PeerUnreachable:
@@ -172,7 +175,8 @@ class _Expected:
 class _Link(asyncio.Protocol):
     """One open connection, from its first byte to its end."""
 
-    def __init__(self, client_id: str, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, client_id: str, loop: asyncio.AbstractEventLoop, on_ended: Callable[[_Link], None]) -> None:
+        self._on_ended = on_ended
         self._client_id = client_id
         self._loop = loop
         self._transport: asyncio.Transport | None = None
@@ -261,3 +265,4 @@ class _Link(asyncio.Protocol):
             if expected.future is not None and not expected.future.done():
                 expected.future.set_exception(PeerUnreachable(self._reason))
         self.ended.set_result(None)
+        self._on_ended(self)

@@ -45,7 +45,7 @@ from wal import Filesystem
 
 logger = logging.getLogger(__name__)
 
-STOP_TIMEOUT_S = 2.0
+STOP_TIMEOUT_S = 1.0
 
 
 class RaftQuorum:

@@ -50,6 +50,10 @@ class LogStorage:
         self._file_index = self.snapshot().index
         self._journal = Journal.open(filesystem, directory, limits)
         try:
+            if self._journal.durable_sequence == 0 and self._snapshot is None:
+                # So that a journal that is there can be told from one that was lost.
+                self._stage_hard_state(self._hard_state)
+                self._journal.commit()
             self._load()
         except BaseException:
             self._journal.close()
@@ -88,12 +92,15 @@ class LogStorage:
                 raise CorruptionError(f"{self._directory}/snapshot is missing: restore it from a copy")
             return
         metadata = self._snapshot.metadata
-        if self._hard_state.term < metadata.term:
-            # The term is written before the snapshot that was taken in it, so this cannot be a crash.
+        if self._journal.durable_sequence == 0:
             raise CorruptionError(
-                f"{self._directory}: there is a snapshot of term {metadata.term}, but the log knows terms up to "
-                f"{self._hard_state.term}: journal files are missing, restore them"
+                f"{self._directory}: there is a snapshot of entry {metadata.index} and no journal: "
+                "its files are missing, restore them"
             )
+        if self._hard_state.term < metadata.term:
+            # A crash between a received snapshot and the term that its leader brought. No vote of that term is
+            # forgotten: it would have been written before it was given.
+            self._hard_state = HardState(metadata.term)
         if metadata.index < self._compacted_index:
             raise CorruptionError(
                 f"{self._directory}: the log begins behind entry {self._compacted_index}, but the snapshot ends at "
@@ -104,8 +111,10 @@ class LogStorage:
         if metadata.index == self._compacted_index:
             self._compacted_term = metadata.term
         elif not is_held:
-            # A crash between a received snapshot and the log that gives way to it.
+            # A crash between a received snapshot and the log that gives way to it: now it does.
             self._forget_entries(metadata.index, metadata.term)
+            self._journal.enqueue(RESTORED, [_RESTORED.pack(metadata.index, metadata.term)])
+            self._journal.commit()
 
     # --- reading: raft.Storage -----------------------------------------------------------------------------------
 

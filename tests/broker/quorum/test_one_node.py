@@ -99,7 +99,7 @@ def test_a_log_that_ends_before_its_snapshot_is_refused() -> None:
     for name in disk.list(METADATA):
         if name.endswith(".wal"):
             disk.remove(f"{METADATA}/{name}")
-    with pytest.raises(CorruptionError, match="journal files are missing"):
+    with pytest.raises(CorruptionError, match="files are missing"):
         MetadataNode(disk)
 
 

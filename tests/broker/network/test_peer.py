@@ -1,0 +1,212 @@
+"""A connection to another node: pipelined, in order, and made again after it broke."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from broker.network import PeerConnection, PeerUnreachable
+from protocol import ErrorCode, encode
+from protocol.framing import frame
+from protocol.headers import decode_request_header, response_header
+from protocol.messages.controller import BrokerHeartbeatRequest, BrokerHeartbeatResponse
+from protocol.messages.internal import RaftMessagesRequest
+
+VERSION = 1
+FOR_EVER_MS = 60_000.0
+
+
+class OtherSide:
+    """A server that holds its answers back until it is told."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[int, int]] = []
+        self.arrived = asyncio.Condition()
+        self._writers: list[asyncio.StreamWriter] = []
+        self.port = 0
+
+    async def start(self, port: int = 0) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
+        try:
+            while True:
+                (size,) = struct.unpack(">i", await reader.readexactly(4))
+                header, _ = decode_request_header(memoryview(await reader.readexactly(size)))
+                async with self.arrived:
+                    self.requests.append((header.api_key, header.correlation_id))
+                    self.arrived.notify_all()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    async def wait_for(self, count: int) -> None:
+        async with self.arrived:
+            await self.arrived.wait_for(lambda: len(self.requests) >= count)
+
+    def answer(self, place: int, code: ErrorCode = ErrorCode.NONE) -> None:
+        key, correlation_id = self.requests[place]
+        body = encode(BrokerHeartbeatResponse(error_code=code), VERSION)
+        self._writers[-1].write(frame(response_header(key, VERSION, correlation_id), body))
+
+    def say(self, data: bytes) -> None:
+        self._writers[-1].write(data)
+
+    async def hang_up(self) -> None:
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
+    async def stop(self) -> None:
+        self._server.close()
+        await self.hang_up()
+
+
+class World:
+    def __init__(self) -> None:
+        self.other = OtherSide()
+        self.closed = 0
+        self.peer = PeerConnection(
+            lambda: ("127.0.0.1", self.other.port) if self.other.port else None,
+            client_id="test",
+            loop=asyncio.get_running_loop(),
+            on_closed=self._count,
+            chance=lambda: 0.0,
+        )
+
+    def _count(self) -> None:
+        self.closed += 1
+
+    def ask(self, timeout_ms: float = FOR_EVER_MS) -> asyncio.Task[BrokerHeartbeatResponse]:
+        request = BrokerHeartbeatRequest(broker_id=1)
+        return asyncio.create_task(
+            self.peer.send(request, BrokerHeartbeatResponse, version=VERSION, timeout_ms=timeout_ms)
+        )
+
+
+def tell(story: Callable[[World], Awaitable[None]]) -> None:
+    async def run() -> None:
+        world = World()
+        await world.other.start()
+        try:
+            async with asyncio.timeout(60):
+                await story(world)
+        finally:
+            world.peer.close()
+            await world.other.stop()
+
+    asyncio.run(run())
+
+
+def test_requests_are_pipelined_and_each_gets_its_own_answer() -> None:
+    async def story(world: World) -> None:
+        asked = [world.ask() for _ in range(3)]
+        await world.other.wait_for(3)
+        assert world.peer.is_connected
+        for place, code in enumerate((ErrorCode.NONE, ErrorCode.STALE_BROKER_EPOCH, ErrorCode.NOT_CONTROLLER)):
+            world.other.answer(place, code)
+        assert [(await each).error_code for each in asked] == [0, 77, 41]
+
+    tell(story)
+
+
+def test_a_connection_that_ends_fails_all_that_is_under_way_and_is_made_again_for_the_next() -> None:
+    async def story(world: World) -> None:
+        asked = [world.ask() for _ in range(3)]
+        await world.other.wait_for(3)
+        await world.other.hang_up()
+        outcomes = await asyncio.gather(*asked, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [PeerUnreachable] * 3
+        assert (world.closed, world.peer.is_connected) == (1, False)
+        again = world.ask()
+        await world.other.wait_for(4)
+        world.other.answer(3)
+        assert (await again).error_code == 0
+
+    tell(story)
+
+
+def test_a_request_that_is_not_answered_in_time_takes_the_connection_with_it() -> None:
+    async def story(world: World) -> None:
+        patient = world.ask()
+        await world.other.wait_for(1)
+        with pytest.raises(PeerUnreachable, match="no answer within 1 ms"):
+            await world.ask(timeout_ms=1)
+        with pytest.raises(PeerUnreachable):
+            await patient
+        assert world.closed == 1
+
+    tell(story)
+
+
+def test_an_answer_to_another_request_or_of_no_sense_ends_the_connection() -> None:
+    async def story(world: World) -> None:
+        for times, nonsense in enumerate((frame(struct.pack(">i", 4711)), b"\xff\xff\xff\xff", frame(b"\0")), 1):
+            asked = world.ask()
+            await world.other.wait_for(len(world.other.requests) + 1)
+            world.other.say(nonsense)
+            with pytest.raises(PeerUnreachable):
+                await asked
+            await world.peer.wait_closed()
+            assert world.closed == times
+
+    tell(story)
+
+
+def test_whoever_cannot_be_reached_is_tried_again_at_every_request() -> None:
+    async def story(world: World) -> None:
+        port = world.other.port
+        await world.other.stop()
+        for _ in range(2):
+            with pytest.raises(PeerUnreachable):
+                await world.ask()
+        assert world.closed == 0, "there was nothing to close"
+        await world.other.start(port)
+        asked = world.ask()
+        await world.other.wait_for(1)
+        world.other.answer(0)
+        await asked
+
+    tell(story)
+
+
+def test_a_peer_without_an_address_cannot_be_reached() -> None:
+    async def story(world: World) -> None:
+        world.other.port = 0
+        with pytest.raises(PeerUnreachable, match="address is not known"):
+            await world.peer.connect()
+
+    tell(story)
+
+
+def test_one_way_messages_go_over_an_open_connection_only_and_their_answers_are_no_concern() -> None:
+    async def story(world: World) -> None:
+        message = RaftMessagesRequest(sender_id=1)
+        assert not world.peer.post(message, version=0)
+        await world.peer.connect()
+        assert world.peer.post(message, version=0)
+        asked = world.ask()
+        await world.other.wait_for(2)
+        world.other.say(frame(struct.pack(">i", world.other.requests[0][1]), b"whatever this is"))
+        world.other.answer(1)
+        assert (await asked).error_code == 0
+
+    tell(story)
+
+
+def test_what_is_closed_here_fails_what_is_under_way_and_tells_nobody() -> None:
+    async def story(world: World) -> None:
+        asked = world.ask()
+        await world.other.wait_for(1)
+        world.peer.close()
+        with pytest.raises(PeerUnreachable):
+            await asked
+        with pytest.raises(PeerUnreachable):
+            await world.peer.connect()
+        assert world.closed == 0
+
+    tell(story)
