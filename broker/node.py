@@ -69,6 +69,8 @@ class Node:
         self.data_directory = config.data_directory
         self.endpoints: dict[str, tuple[str, int]] = {}
         self.stop_requested: asyncio.Event = asyncio.Event()
+        # Why it asks to be stopped, where its disk does not let it go on: then there is nothing left to `stop` cleanly.
+        self.failure = ""
 
     async def start(self) -> None:
         """Raises DirectoryInUse, WrongDirectory, StorageError or OSError: each with what to do about it."""
@@ -273,9 +275,16 @@ class Node:
         reason = f"{error}; nothing more is acknowledged until this node is restarted"
         logger.critical("STORAGE FAILED: %s", reason)
         self._partitions.fail_all(reason)
-        self._member.lifecycle.step_aside()
+        if self._member.lifecycle.has_company:
+            # Others have what it has and can go on; a broker that stays would keep its clients waiting.
+            self.failure = reason
+            self.stop_requested.set()
 
     # --- the end -----------------------------------------------------------------------------------------------
+
+    async def leave(self) -> None:
+        """After a `failure`: let others lead. The process is to end then, as in a crash; the next start recovers."""
+        await self._member.lifecycle.shut_down()
 
     async def stop(self) -> None:
         await self._member.lifecycle.shut_down()
@@ -331,6 +340,10 @@ async def _serve(config: BrokerConfig, on_ready: Callable[[Node], None]) -> int:
     _spare_the_collector()
     on_ready(node)
     await node.stop_requested.wait()
+    if node.failure:
+        await node.leave()
+        logger.critical("this node ends: other brokers have what it has, and it cannot write")
+        return 1
     await node.stop()
     return 0
 
