@@ -49,6 +49,7 @@ class Member:
         services: Callable[[], Services],
         on_new_cluster: Callable[[], None],
         on_joined: Callable[[MetadataImage], None],
+        on_cut_off: Callable[[bool], None],
         on_failure: Callable[[Exception], None],
     ) -> None:
         self._config = config
@@ -71,6 +72,8 @@ class Member:
             config=lambda: services().config,
             incarnation_id=self.incarnation_id,
             on_joined=on_joined,
+            on_cut_off=on_cut_off,
+            barrier=self.quorum.barrier,
         )
         self.quorum.watch.on_leader(self.lifecycle.controller_changed)
 

@@ -89,6 +89,7 @@ class Node:
             services=lambda: self._services,
             on_new_cluster=self._refuse_lost_metadata,
             on_joined=self._joined,
+            on_cut_off=self._cut_off,
             on_failure=self._storage_failed,
         )
         self._build_rooms(config)
@@ -238,6 +239,14 @@ class Node:
         )
         await listener.bind()
         return listener
+
+    def _cut_off(self, is_cut_off: bool) -> None:
+        """Clients of a broker that the controller does not hear of must find those that lead now."""
+        self._services.is_cut_off = is_cut_off
+        if is_cut_off:
+            self._partitions.stand_down()
+        else:
+            self._partitions.stand_up()
 
     # --- what changes while it runs ----------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from broker.cluster.controller_channel import ControllerChannel
 from broker.config import BrokerConfig
@@ -33,12 +33,18 @@ REGISTRATION_RETRY_S = 0.1
 # The controller may have to be elected first.
 REGISTRATION_TIMEOUT_MS = 5_000.0
 SHUTDOWN_TIMEOUT_S = 5.0
+SILENCE_CHECKS_PER_SESSION = 10
 
 _TO_REGISTER_AGAIN = (ErrorCode.BROKER_ID_NOT_REGISTERED, ErrorCode.STALE_BROKER_EPOCH)
 
 
 class BrokerLifecycle:
-    """`on_joined` is called once, within the very move of the image that shows this incarnation unfenced."""
+    """`on_joined` is called once, within the very move of the image that shows this incarnation unfenced.
+
+    `on_cut_off` is told True when no controller has answered for a session's time: it has fenced this broker by now,
+    or will never hear of what it does. And False when one answers again that does not; `barrier` makes sure that the
+    image is of now.
+    """
 
     def __init__(
         self,
@@ -49,6 +55,8 @@ class BrokerLifecycle:
         config: Callable[[], BrokerConfig],
         incarnation_id: bytes,
         on_joined: Callable[[MetadataImage], None],
+        on_cut_off: Callable[[bool], None],
+        barrier: Callable[[], Awaitable[None]],
     ) -> None:
         self._node_id = node_id
         self._channel = channel
@@ -56,6 +64,11 @@ class BrokerLifecycle:
         self._config = config
         self._incarnation_id = incarnation_id
         self._on_joined = on_joined
+        self._on_cut_off = on_cut_off
+        self._barrier = barrier
+        self._is_cut_off = False
+        self._answered_s = 0.0
+        self._silence_check: asyncio.TimerHandle | None = None
         self._endpoints: Mapping[str, tuple[str, int]] = {}
         self._broker_epoch = -1
         self._joined = asyncio.Event()
@@ -74,6 +87,7 @@ class BrokerLifecycle:
         if not joined.done():
             joined.cancel()
             self._task.result()
+        self._look_for_silence()
 
     async def shut_down(self) -> None:
         """Let others lead what this broker leads; returns when they do, or after a while without an answer."""
@@ -87,6 +101,8 @@ class BrokerLifecycle:
             logger.warning("no controller took over what this broker leads; it stops all the same")
 
     async def stop(self) -> None:
+        if self._silence_check is not None:
+            self._silence_check.cancel()
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -114,12 +130,38 @@ class BrokerLifecycle:
         brokers = self._publisher.image.brokers.values()
         return any(broker.is_active and broker.node_id != self._node_id for broker in brokers)
 
+    # --- silence -------------------------------------------------------------------------------------------------
+
+    def _look_for_silence(self) -> None:
+        loop, timeout_s = asyncio.get_running_loop(), self._config().broker_session_timeout_ms / 1000
+        self._silence_check = loop.call_later(timeout_s / SILENCE_CHECKS_PER_SESSION, self._look_for_silence)
+        is_silent = loop.time() - self._answered_s > timeout_s
+        if is_silent and not self._is_cut_off and self._has_company():
+            logger.warning("no controller has answered for %.1f s: others lead what this broker led", timeout_s)
+            self._is_cut_off = True
+            self._on_cut_off(True)
+
+    async def _answered(self, sent_s: float, *, is_fenced: bool) -> None:
+        # The controller's clock began when the heartbeat came; what is counted here began before.
+        self._answered_s = sent_s
+        if self._is_cut_off and not is_fenced:
+            # What was decided meanwhile is known here before this broker acts on its image again.
+            try:
+                async with asyncio.timeout(self._config().broker_session_timeout_ms / 1000):
+                    await self._barrier()
+            except (KafkaError, TimeoutError):
+                return
+            logger.info("a controller answers again")
+            self._is_cut_off = False
+            self._on_cut_off(False)
+
     # --- the task ------------------------------------------------------------------------------------------------
 
     async def _live(self) -> None:
         await self._register()
         while True:
             self._heartbeat_now.clear()
+            sent_s = asyncio.get_running_loop().time()
             try:
                 answer = await self._heartbeat()
             except KafkaError as error:
@@ -128,6 +170,8 @@ class BrokerLifecycle:
             if answer.error_code in _TO_REGISTER_AGAIN:
                 await self._register()
                 continue
+            if not answer.error_code:
+                await self._answered(sent_s, is_fenced=answer.is_fenced)
             if answer.should_shut_down:
                 self._may_shut_down.set()
             if self._joined.is_set() and not answer.is_fenced:

@@ -34,14 +34,16 @@ class PartitionView:
 class ListenerView:
     """One image through one listener; made per request."""
 
-    __slots__ = ("_endpoints", "_image")
+    __slots__ = ("_away", "_endpoints", "_image")
 
-    def __init__(self, image: MetadataImage, listener_name: str) -> None:
+    def __init__(self, image: MetadataImage, listener_name: str, *, away: int | None = None) -> None:
+        """`away`: a broker that is fenced, though the image does not say so."""
         self._image = image
+        self._away = away
         self._endpoints = {
             node_id: broker.endpoints[listener_name]
             for node_id, broker in image.brokers.items()
-            if not broker.fenced and listener_name in broker.endpoints
+            if not broker.fenced and node_id != away and listener_name in broker.endpoints
         }
 
     @property
@@ -55,7 +57,7 @@ class ListenerView:
         if partition.leader in endpoints:
             return PartitionView(ErrorCode.NONE, partition.leader, offline)
         leader = self._image.brokers.get(partition.leader)
-        if leader is None or leader.fenced:
+        if leader is None or leader.fenced or partition.leader == self._away:
             return PartitionView(ErrorCode.LEADER_NOT_AVAILABLE, -1, offline)
         return PartitionView(ErrorCode.LISTENER_NOT_FOUND, -1, offline)
 
@@ -67,7 +69,8 @@ class ListenerView:
 
 
 def listener_view(services: Services, listener_name: str) -> ListenerView:
-    return ListenerView(services.metadata.image, listener_name)
+    away = services.node_id if services.is_cut_off else None
+    return ListenerView(services.metadata.image, listener_name, away=away)
 
 
 async def within(timeout_ms: int, change: Awaitable[T]) -> T:

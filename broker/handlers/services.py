@@ -34,6 +34,8 @@ class Services:
     forwarder: Forwarder
     node_id: int
     identity: ClusterIdentity
+    # No controller has heard of this broker for a session's time: its image is of the past.
+    is_cut_off: bool = False
 
     @property
     def cluster_id(self) -> str:

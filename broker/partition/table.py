@@ -70,6 +70,8 @@ class PartitionTable:
         self._on_leadership: list[OnLeadership] = []
         self._on_role: list[OnRole] = []
         self._on_isr_change: Callable[[Partition], None] = _no_controller
+        # Cut off from the controller for so long that others lead: this node leads nothing, whatever its image says.
+        self._stands_down = False
 
     # --- finding -----------------------------------------------------------------------------------------------
 
@@ -135,6 +137,22 @@ class PartitionTable:
         self._logs.set_aside_strays(image.topics_by_id.keys())
         self._is_starting = False
 
+    def stand_down(self) -> None:
+        """Lead nothing any more: the controller must have made others the leaders, though no image says so here."""
+        self._stands_down = True
+        self._give_all_roles()
+
+    def stand_up(self) -> None:
+        """The controller hears of this node again: the image says who leads."""
+        self._stands_down = False
+        self._give_all_roles()
+
+    def _give_all_roles(self) -> None:
+        for partition in list(self):
+            topic = self._image.topics_by_id.get(partition.topic_id)
+            if topic is not None:
+                self._give_role(partition, topic.partitions[partition.index])
+
     def _apply(self, topic: TopicImage, assigned: PartitionImage) -> None:
         partition = self.find_by_id(topic.topic_id, assigned.partition)
         if self.node_id not in assigned.replicas:
@@ -155,9 +173,10 @@ class PartitionTable:
         if assigned.leader == self.node_id and partition.is_being_cut:
             return  # `was_cut` comes
         former_epoch, was_leader = partition.leader_epoch, partition.is_leader
-        if assigned.leader == self.node_id:
+        leads = assigned.leader == self.node_id
+        if leads and not self._stands_down:
             partition.lead(assigned)
-        elif assigned.leader == NO_LEADER:
+        elif leads or assigned.leader == NO_LEADER:
             partition.resign(ErrorCode.NOT_LEADER_OR_FOLLOWER)
         else:
             partition.follow(assigned.leader, assigned.leader_epoch)
