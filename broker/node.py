@@ -9,11 +9,8 @@ commit what is left → close the logs cleanly.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import secrets
-import signal
-from collections.abc import Callable
 
 from broker.background import BackgroundTasks
 from broker.clock import Clock, SystemClock
@@ -197,6 +194,7 @@ class Node:
             identity=self._identity,
         )
         self._partitions.on_leadership(self._leadership_changed)
+        self._partitions.on_write_refused(self._write_refused)
         self._publisher.subscribe(self._reconfigure)
         self._dispatcher = Dispatcher(APIS, self._services, clock=self._clock, loop=loop)
         self._metadata_dispatcher = Dispatcher(
@@ -286,8 +284,16 @@ class Node:
         self._partitions.fail_all(reason)
         if self._member.lifecycle.has_company:
             # Others have what it has and can go on; a broker that stays would keep its clients waiting.
-            self.failure = reason
-            self.stop_requested.set()
+            self._fail(reason)
+
+    def _write_refused(self, partition: Partition, error: Exception) -> None:
+        """Alone it waits for room on its disk; where another is in sync, that one may lead."""
+        if partition.leading is not None and len(partition.leading.isr) > 1:
+            self._fail(f"{partition} is led here and cannot be written: {error}")
+
+    def _fail(self, reason: str) -> None:
+        self.failure = reason
+        self.stop_requested.set()
 
     # --- the end -----------------------------------------------------------------------------------------------
 
@@ -314,54 +320,3 @@ class Node:
 
 def _fetch_session_id() -> int:
     return secrets.randbelow(FETCH_SESSION_IDS) + 1
-
-
-def run_node(config: BrokerConfig, *, on_ready: Callable[[Node], None] = lambda node: None) -> int:
-    """Serve until SIGINT or SIGTERM; returns the exit status. A second signal ends the process at once.
-
-    Raises what `Node.start` raises, before anything is served.
-    """
-    with asyncio.Runner(loop_factory=_new_loop) as runner:
-        return runner.run(_serve(config, on_ready))
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.new_event_loop()
-    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
-    return loop
-
-
-async def _serve(config: BrokerConfig, on_ready: Callable[[Node], None]) -> int:
-    node = Node(config)
-    await node.start()
-    loop = asyncio.get_running_loop()
-
-    def asked_to_stop() -> None:
-        node.stop_requested.set()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, asked_to_stop)
-    _spare_the_collector()
-    on_ready(node)
-    await node.stop_requested.wait()
-    if node.failure:
-        await node.leave()
-        logger.critical("this node ends: other brokers have what it has, and it cannot write")
-        return 1
-    await node.stop()
-    return 0
-
-
-def _spare_the_collector() -> None:
-    """What exists now stays, and what requests make has no cycles: look for garbage rarely, and not at all of that.
-
-    The collector's default costs about a tenth of the CPU of a single-record produce request.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)

@@ -136,7 +136,7 @@ class BrokerLifecycle:
         loop, timeout_s = asyncio.get_running_loop(), self._config().broker_session_timeout_ms / 1000
         self._silence_check = loop.call_later(timeout_s / SILENCE_CHECKS_PER_SESSION, self._look_for_silence)
         is_silent = loop.time() - self._answered_s > timeout_s
-        if is_silent and not self._is_cut_off and self._has_company():
+        if is_silent and not self._is_cut_off and self.has_company:
             logger.warning("no controller has answered for %.1f s: others lead what this broker led", timeout_s)
             self._is_cut_off = True
             self._on_cut_off(True)

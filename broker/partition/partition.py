@@ -261,6 +261,7 @@ class Partition(ReadableReplica):
         if str(error) != self._refusal:
             self._refusal = str(error)
             logger.error("%s refuses writes: %s", self, error)
+            self._host.write_refused(self, error)
         self._committed_bytes.forget()
         if self._leader_role is not None:
             self._leader_role.fail_waiters(ErrorCode.KAFKA_STORAGE_ERROR)

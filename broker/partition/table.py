@@ -69,6 +69,7 @@ class PartitionTable:
         self._to_write: list[Partition] = []
         self._on_leadership: list[OnLeadership] = []
         self._on_role: list[OnRole] = []
+        self._on_write_refused: list[Callable[[Partition, StorageError], None]] = []
         self._on_isr_change: Callable[[Partition], None] = _no_controller
         # Cut off from the controller for so long that others lead: this node leads nothing, whatever its image says.
         self._stands_down = False
@@ -108,6 +109,9 @@ class PartitionTable:
 
     def on_role(self, callback: OnRole) -> None:
         self._on_role.append(callback)
+
+    def on_write_refused(self, callback: Callable[[Partition, StorageError], None]) -> None:
+        self._on_write_refused.append(callback)
 
     def on_isr_change(self, callback: Callable[[Partition], None]) -> None:
         """`callback` brings a leader's proposal (`partition.leading.proposal`) to the controller."""
@@ -163,6 +167,10 @@ class PartitionTable:
             partition = self._add(topic, assigned.partition)
         if partition is not None:
             self._give_role(partition, assigned)
+
+    def write_refused(self, partition: Partition, error: StorageError) -> None:
+        for callback in self._on_write_refused:
+            callback(partition, error)
 
     def was_cut(self, partition: Partition) -> None:
         topic = self._image.topics_by_id.get(partition.topic_id)

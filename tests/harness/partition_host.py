@@ -9,6 +9,7 @@ from broker.clock import Clock, SystemClock
 from broker.durability import Durability
 from broker.metadata import PartitionImage
 from broker.partition import Partition
+from wal import StorageError
 
 NODE_ID = 1
 
@@ -28,6 +29,9 @@ class PartitionHostOfOne:
 
     def isr_change_wanted(self, partition: Partition) -> None:
         """There is no controller."""
+
+    def write_refused(self, partition: Partition, error: StorageError) -> None:
+        """There is nobody to go on instead."""
 
     def was_cut(self, partition: Partition) -> None:
         """Nothing waited for it."""
