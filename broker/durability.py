@@ -31,6 +31,10 @@ class Durability(Protocol):
         """Put an entry into the journal; `on_durable` runs on the loop when it may be acknowledged."""
         ...
 
+    def append_durably(self, kind: int, payload: Buffer, on_durable: OnDurable) -> None:
+        """The same for an entry that must be on the disk before what it says is done, whatever `flush` is; at once."""
+        ...
+
     def wake(self) -> None:
         """All appends of this turn are in: begin a commit as soon as the previous one is done."""
         ...
@@ -70,6 +74,10 @@ class Committer:
 
     def append(self, kind: int, parts: Sequence[Buffer], on_durable: OnDurable, *, record_count: int = 1) -> None:
         self._waiting.append((self._journal.enqueue(kind, parts), on_durable))
+
+    def append_durably(self, kind: int, payload: Buffer, on_durable: OnDurable) -> None:
+        self.append(kind, [payload], on_durable)
+        self.wake()
 
     def wake(self) -> None:
         self._work.set()
@@ -164,6 +172,9 @@ class IntervalCommitter:
             # The disk is behind: from here on producers go at its speed, or the memory would fill.
             self._committer.append(kind, parts, lambda: self._synced(size, on_durable))
 
+    def append_durably(self, kind: int, payload: Buffer, on_durable: OnDurable) -> None:
+        self._committer.append_durably(kind, payload, on_durable)
+
     def _synced(self, size: int, on_durable: OnDurable | None = None) -> None:
         self._gathered_bytes -= size
         if on_durable is not None:
@@ -193,17 +204,16 @@ class PageCache:
     def append(self, kind: int, parts: Sequence[Buffer], on_durable: OnDurable, *, record_count: int = 1) -> None:
         self._loop.call_soon(on_durable)
 
+    def append_durably(self, kind: int, payload: Buffer, on_durable: OnDurable) -> None:
+        """Without a journal the segments are all there is."""
+        self._loop.call_soon(on_durable)
+
     def wake(self) -> None:
         """Nothing waits."""
 
 
-def _complete(waiting: asyncio.Future[None]) -> None:
-    if not waiting.done():
-        waiting.set_result(None)
-
-
 def durability_of(config: BrokerConfig, committer: Committer, loop: asyncio.AbstractEventLoop) -> Durability:
-    """What `flush` chooses."""
+    """As `flush` says."""
     if config.flush == "os":
         return PageCache(loop=loop)
     if config.flush == "interval":
@@ -214,3 +224,8 @@ def durability_of(config: BrokerConfig, committer: Committer, loop: asyncio.Abst
             interval_messages=config.log_flush_interval_messages,
         )
     return committer
+
+
+def _complete(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)

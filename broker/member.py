@@ -26,7 +26,7 @@ from broker.controller import BrokerManager, Controller, ControllerElsewhere, Vo
 from broker.handlers.controller_apis import serve_here
 from broker.handlers.services import Services
 from broker.metadata import MetadataImage, MetadataPublisher
-from broker.network import Address
+from broker.network import Address, PeerConnection
 from broker.quorum import MemberAddresses, RaftQuorum, RaftTransport, new_uuid, uuid_text
 from wal import Filesystem
 
@@ -35,7 +35,8 @@ LEARNERS_LISTENER = "METADATA"
 
 
 class Member:
-    """`services` are those of this node, by the time that they are asked for."""
+    """`services` are those of this node, by the time that they are asked for. `on_new_cluster` may refuse, by raising,
+    to begin one where this node alone is the quorum and its log is empty."""
 
     def __init__(
         self,
@@ -46,6 +47,7 @@ class Member:
         identity: ClusterIdentity,
         publisher: MetadataPublisher,
         services: Callable[[], Services],
+        on_new_cluster: Callable[[], None],
         on_joined: Callable[[MetadataImage], None],
         on_cut_off: Callable[[bool], None],
         on_failure: Callable[[Exception], None],
@@ -54,6 +56,7 @@ class Member:
         self._identity = identity
         self._publisher = publisher
         self._services = services
+        self._on_new_cluster = on_new_cluster
         self._on_failure = on_failure
         self._bound_ports: Mapping[str, int] = {}
         # Where other nodes' messages about metadata arrive.
@@ -147,6 +150,8 @@ class Member:
         await self.quorum.start(self._publisher)
         self._joiner.start()
         if self.quorum.is_leader:
+            if not self._publisher.image.cluster_id:
+                self._on_new_cluster()
             await self.controller.begin_cluster(self._identity.cluster_id)
 
     async def join(self, endpoints: Mapping[str, tuple[str, int]]) -> None:
@@ -161,6 +166,15 @@ class Member:
         self.brokers.close()
         self.channel.close()
         await self.quorum.stop()
+
+    def connection_to(self, node_id: int, client_id: str) -> PeerConnection:
+        """To where brokers reach each other about records."""
+        listener = self._config.inter_broker_listener_name or ""
+        return PeerConnection(
+            lambda: self._publisher.image.endpoint(node_id, listener),
+            client_id=client_id,
+            loop=asyncio.get_running_loop(),
+        )
 
     # --- addresses -----------------------------------------------------------------------------------------------
 

@@ -11,12 +11,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import signal
-from collections.abc import Callable
 
-from broker.background import BackgroundTasks, new_loop, spare_the_collector
+from broker.background import BackgroundTasks
 from broker.clock import Clock, SystemClock
-from broker.cluster import ClusterIdentity, stands_alone
+from broker.cluster import ClusterIdentity
 from broker.config import BrokerConfig, effective_topic_configs
 from broker.config import Listener as ListenerSetting
 from broker.data_directory import DirectoryLock
@@ -38,7 +36,7 @@ from broker.metadata import (
     MetadataImage,
     MetadataPublisher,
 )
-from broker.network import Dispatcher, Listener, ListenerLimits, PeerConnection
+from broker.network import Dispatcher, Listener, ListenerLimits
 from broker.partition import HighWatermarkCheckpoint, Partition, PartitionTable
 from broker.quorum import WrongDirectory
 from broker.replication import Replication
@@ -68,6 +66,8 @@ class Node:
         self.data_directory = config.data_directory
         self.endpoints: dict[str, tuple[str, int]] = {}
         self.stop_requested: asyncio.Event = asyncio.Event()
+        # Why it asks to be stopped, where its disk does not let it go on: then there is nothing left to `stop` cleanly.
+        self.failure = ""
 
     async def start(self) -> None:
         """Raises DirectoryInUse, WrongDirectory, StorageError or OSError: each with what to do about it."""
@@ -76,7 +76,6 @@ class Node:
         self._lock = DirectoryLock(config.data_directory)
         self._identity = ClusterIdentity(self._filesystem, config)
         self._open_storage(config)
-        self._refuse_lost_metadata(config)
         self._publisher = MetadataPublisher()
         self._member = Member(
             config,
@@ -85,6 +84,7 @@ class Node:
             identity=self._identity,
             publisher=self._publisher,
             services=lambda: self._services,
+            on_new_cluster=self._refuse_lost_metadata,
             on_joined=self._joined,
             on_cut_off=self._cut_off,
             on_failure=self._storage_failed,
@@ -102,17 +102,6 @@ class Node:
         for listener in self._listeners:
             await listener.start()
 
-    def _refuse_lost_metadata(self, config: BrokerConfig) -> None:
-        """Where no other node has the metadata, every partition would be a stray without it."""
-        directory = f"{config.data_directory}/metadata"
-        if not stands_alone(config) or not (self._logs.logs or self._logs.offline):
-            return
-        if not self._filesystem.exists(directory) or not self._filesystem.list(directory):
-            raise WrongDirectory(
-                f"{config.data_directory} has partitions but its metadata log ({directory}) is empty: "
-                "restore that directory, or give this node another one (log.dirs)"
-            )
-
     async def _take_part(self, config: BrokerConfig) -> None:
         """In the metadata log, and, once the controller has seen this node, in the cluster."""
         for listener in self._metadata_listeners:
@@ -126,15 +115,24 @@ class Node:
     def cluster_id(self) -> str:
         return self._identity.cluster_id
 
+    def _refuse_lost_metadata(self) -> None:
+        """Without the metadata log every partition would be a stray, to be deleted."""
+        if self._logs.logs or self._logs.offline:
+            directory = self.data_directory
+            raise WrongDirectory(
+                f"{directory} has partitions but its metadata log ({directory}/metadata) is empty: restore that "
+                "directory, or give this node another one (log.dirs)"
+            )
+
     def _open_storage(self, config: BrokerConfig) -> None:
         data = config.data_directory
         self._logs = LogManager(self._filesystem, data, open_files_max=self._descriptors.files_max)
         self._logs.load_all(now_ms=self._clock.now_ms())
         self._journal = Journal.open(self._filesystem, f"{data}/journal", JournalLimits.named(config.journal_profile))
         self._logs.replay(self._journal.replay(), now_ms=self._clock.now_ms())
+        self._high_watermarks = HighWatermarkCheckpoint(self._filesystem, data)
         if config.flush == "os" and self._journal.durable_sequence and not self._logs.offline:
             self._begin_journal_anew(config)
-        self._high_watermarks = HighWatermarkCheckpoint(self._filesystem, data)
 
     def _begin_journal_anew(self, config: BrokerConfig) -> None:
         """An earlier run kept a journal and this one does not: a replay of its entries by a later run would take back
@@ -167,7 +165,7 @@ class Node:
         )
         self._replication = Replication(
             config=lambda: self._services.config,
-            connect=self._connect_to_broker,
+            connect=self._member.connection_to,
             partitions=self._partitions,
             publisher=self._publisher,
             channel=member.channel,
@@ -196,6 +194,7 @@ class Node:
             identity=self._identity,
         )
         self._partitions.on_leadership(self._leadership_changed)
+        self._partitions.on_write_refused(self._write_refused)
         self._publisher.subscribe(self._reconfigure)
         self._dispatcher = Dispatcher(APIS, self._services, clock=self._clock, loop=loop)
         self._metadata_dispatcher = Dispatcher(
@@ -220,15 +219,6 @@ class Node:
         for follow in (self._partitions.on_metadata_update, self._forget_deleted_topics):
             follow(everything, image)
             self._publisher.subscribe(follow)
-
-    def _connect_to_broker(self, node_id: int, client_id: str) -> PeerConnection:
-        """Where brokers reach each other."""
-        listener = self._static_config.inter_broker_listener_name or ""
-        return PeerConnection(
-            lambda: self._publisher.image.endpoint(node_id, listener),
-            client_id=client_id,
-            loop=asyncio.get_running_loop(),
-        )
 
     async def _bind(self, setting: ListenerSetting, dispatcher: Dispatcher) -> Listener:
         config = self._static_config
@@ -292,9 +282,24 @@ class Node:
         reason = f"{error}; nothing more is acknowledged until this node is restarted"
         logger.critical("STORAGE FAILED: %s", reason)
         self._partitions.fail_all(reason)
-        self._member.lifecycle.step_aside()
+        if self._member.lifecycle.has_company:
+            # Others have what it has and can go on; a broker that stays would keep its clients waiting.
+            self._fail(reason)
+
+    def _write_refused(self, partition: Partition, error: Exception) -> None:
+        """Alone it waits for room on its disk; where another is in sync, that one may lead."""
+        if partition.leading is not None and len(partition.leading.isr) > 1:
+            self._fail(f"{partition} is led here and cannot be written: {error}")
+
+    def _fail(self, reason: str) -> None:
+        self.failure = reason
+        self.stop_requested.set()
 
     # --- the end -----------------------------------------------------------------------------------------------
+
+    async def leave(self) -> None:
+        """After a `failure`: let others lead. The process is to end then, as in a crash; the next start recovers."""
+        await self._member.lifecycle.shut_down()
 
     async def stop(self) -> None:
         await self._member.lifecycle.shut_down()
@@ -315,31 +320,3 @@ class Node:
 
 def _fetch_session_id() -> int:
     return secrets.randbelow(FETCH_SESSION_IDS) + 1
-
-
-def run_node(config: BrokerConfig, *, on_ready: Callable[[Node], None] = lambda node: None) -> int:
-    """Serve until SIGINT or SIGTERM; returns the exit status. A second signal ends the process at once.
-
-    Raises what `Node.start` raises, before anything is served.
-    """
-    with asyncio.Runner(loop_factory=new_loop) as runner:
-        return runner.run(_serve(config, on_ready))
-
-
-async def _serve(config: BrokerConfig, on_ready: Callable[[Node], None]) -> int:
-    node = Node(config)
-    await node.start()
-    loop = asyncio.get_running_loop()
-
-    def asked_to_stop() -> None:
-        node.stop_requested.set()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, asked_to_stop)
-    spare_the_collector()
-    on_ready(node)
-    await node.stop_requested.wait()
-    await node.stop()
-    return 0

@@ -215,7 +215,7 @@ def _run(config: BrokerConfig, log_path: Path, say_ready: int, alive: int) -> No
         _close_all_but(say_ready, alive)
         logging.basicConfig(level="INFO", format=LOG_FORMAT, stream=sys.stderr, force=True)
         threading.Thread(target=_end_with_parent, args=(alive,), daemon=True).start()
-        from broker.node import run_node
+        from broker.running import run_node
 
         status = run_node(config, on_ready=lambda node: _say(say_ready))
     except BaseException:

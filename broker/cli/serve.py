@@ -73,8 +73,8 @@ def _run(config: BrokerConfig, *, as_json: bool) -> int:
     # Here and not above: the other commands need none of it.
     from broker.data_directory import DirectoryInUse
     from broker.metadata import UnknownMetadata
-    from broker.node import run_node
     from broker.quorum import WrongDirectory
+    from broker.running import run_node
 
     try:
         return run_node(config, on_ready=lambda node: _say_ready(config, node, as_json=as_json))

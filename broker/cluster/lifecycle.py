@@ -74,7 +74,6 @@ class BrokerLifecycle:
         self._joined = asyncio.Event()
         self._heartbeat_now = asyncio.Event()
         self._wants_shut_down = False
-        self._is_broken = False
         self._may_shut_down = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         publisher.subscribe(self._image_moved)
@@ -92,7 +91,7 @@ class BrokerLifecycle:
 
     async def shut_down(self) -> None:
         """Let others lead what this broker leads; returns when they do, or after a while without an answer."""
-        if self._task is None or self._task.done() or not self._has_company():
+        if self._task is None or self._task.done() or not self.has_company:
             return
         self._wants_shut_down = True
         self._heartbeat_now.set()
@@ -100,11 +99,6 @@ class BrokerLifecycle:
             await asyncio.wait_for(self._may_shut_down.wait(), SHUTDOWN_TIMEOUT_S)
         except TimeoutError:
             logger.warning("no controller took over what this broker leads; it stops all the same")
-
-    def step_aside(self) -> None:
-        """This broker can acknowledge nothing any more: others lead what it led, as long as there are others."""
-        self._is_broken = True
-        self._heartbeat_now.set()
 
     async def stop(self) -> None:
         if self._silence_check is not None:
@@ -130,7 +124,8 @@ class BrokerLifecycle:
             self._joined.set()
             self._on_joined(image)
 
-    def _has_company(self) -> bool:
+    @property
+    def has_company(self) -> bool:
         """Whether there is another broker that could take something over."""
         brokers = self._publisher.image.brokers.values()
         return any(broker.is_active and broker.node_id != self._node_id for broker in brokers)
@@ -141,7 +136,7 @@ class BrokerLifecycle:
         loop, timeout_s = asyncio.get_running_loop(), self._config().broker_session_timeout_ms / 1000
         self._silence_check = loop.call_later(timeout_s / SILENCE_CHECKS_PER_SESSION, self._look_for_silence)
         is_silent = loop.time() - self._answered_s > timeout_s
-        if is_silent and not self._is_cut_off and self._has_company():
+        if is_silent and not self._is_cut_off and self.has_company:
             logger.warning("no controller has answered for %.1f s: others lead what this broker led", timeout_s)
             self._is_cut_off = True
             self._on_cut_off(True)
@@ -223,7 +218,6 @@ class BrokerLifecycle:
             broker_id=self._node_id,
             broker_epoch=self._broker_epoch,
             current_metadata_offset=self._publisher.image.metadata_offset,
-            want_fence=self._is_broken and self._has_company(),
             want_shut_down=self._wants_shut_down,
         )
         return await self._channel.send(

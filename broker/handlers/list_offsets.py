@@ -30,6 +30,7 @@ from protocol.messages.list_offsets import (
 from wal import StorageError
 
 logger = logging.getLogger(__name__)
+
 LATEST = -1
 EARLIEST = -2
 MAX_TIMESTAMP = -3

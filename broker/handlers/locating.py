@@ -12,13 +12,15 @@ from protocol.errors import ErrorCode, KafkaError
 # What a client gets over by going to the leader it is told of.
 MOVED = frozenset({ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EPOCH})
 
+_UNKNOWN_TOPIC = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+
 
 def find_by_name(services: Services, topic: str, index: int) -> Partition:
-    """Raises KafkaError: NOT_LEADER_OR_FOLLOWER where other brokers have it, else UNKNOWN_TOPIC_OR_PARTITION."""
+    """Raises KafkaError: NOT_LEADER_OR_FOLLOWER where other brokers have it, KAFKA_STORAGE_ERROR where the disk refused
+    it, else UNKNOWN_TOPIC_OR_PARTITION."""
     partition = services.partitions.find(topic, index)
     if partition is None:
-        _refuse_offline(services, topic, index)
-        raise _absent(services.metadata.image.topics_by_name.get(topic), index, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+        raise _absent(services, topic, services.metadata.image.topics_by_name.get(topic), index, _UNKNOWN_TOPIC)
     return partition
 
 
@@ -26,17 +28,16 @@ def find_by_id(services: Services, topic_id: bytes, index: int) -> Partition:
     """The same by id, which nobody has where it is UNKNOWN_TOPIC_ID."""
     partition = services.partitions.find_by_id(topic_id, index)
     if partition is None:
-        _refuse_offline(services, topic_id, index)
-        raise _absent(services.metadata.image.topics_by_id.get(topic_id), index, ErrorCode.UNKNOWN_TOPIC_ID)
+        found = services.metadata.image.topics_by_id.get(topic_id)
+        raise _absent(services, topic_id, found, index, ErrorCode.UNKNOWN_TOPIC_ID)
     return partition
 
 
-def _refuse_offline(services: Services, topic: str | bytes, index: int) -> None:
-    if services.partitions.absence(topic, index) is ErrorCode.KAFKA_STORAGE_ERROR:
-        raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, "its log cannot be opened here; see the broker's log")
-
-
-def _absent(topic: TopicImage | None, index: int, unknown: ErrorCode) -> KafkaError:
+def _absent(
+    services: Services, asked: str | bytes, topic: TopicImage | None, index: int, unknown: ErrorCode
+) -> KafkaError:
+    if services.partitions.absence(asked, index) is ErrorCode.KAFKA_STORAGE_ERROR:
+        return KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, "the replica here could not be opened")
     if topic is None:
         return KafkaError(unknown, "no such topic here")
     if not 0 <= index < len(topic.partitions):

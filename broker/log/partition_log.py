@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 
-from broker.log import producer_tracking, retention, rolling, truncation
+from broker.log import copying, producer_tracking, retention, rolling, truncation
 from broker.log.disk import Buffer, parent_of
 from broker.log.journal_entries import encode_append_header
 from broker.log.log_config import LONG_MAX, LogConfig
@@ -24,12 +24,9 @@ from broker.log.results import (
 )
 from broker.log.segment import RELATIVE_OFFSET_MAX, Segment
 from broker.log.validation import validate
-from protocol.errors import ErrorCode, KafkaError
 from protocol.records import (
     BatchHeader,
-    iterate_batches,
     stamp_prefix,
-    verify_crc,
 )
 from wal import StorageError
 
@@ -94,53 +91,10 @@ class PartitionLog(ReadableLog):
     def append_as_follower(self, records: Buffer) -> AppendResult:
         """Collect batches as the leader stored them: offsets and epochs stand, only the checksum is checked.
 
-        They may leave gaps (a compacted leader) but never go back: CORRUPT_MESSAGE. Batches before a bad one stay.
-        Hot: once per replicated batch; batches that follow each other are collected as one buffer."""
+        They may leave gaps (a compacted leader) but never go back: CORRUPT_MESSAGE. Batches before a bad one stay."""
         if self.failure or self._abandoned is not None:
             raise self._refusal()
-        view, first_offset, count, max_timestamp = memoryview(records), -1, 0, UNKNOWN_TIMESTAMP
-        run_start = 0
-        epochs, batches = self.leader_epochs, self.pending_batches
-        position = 0
-        try:
-            for position, header in iterate_batches(view):
-                base_offset, size, timestamp = header[0], header[1] + 12, header[8]
-                verify_crc(view, position, header)
-                if base_offset < self.log_end_offset:
-                    raise self._goes_back(base_offset)
-                last_offset = base_offset + header[6]
-                if size > self.room_bytes or timestamp > self.roll_timestamp or last_offset > self.last_offset_max:
-                    self._collect(view[run_start:position])
-                    run_start = position
-                    rolling.make_room(self, size, last_offset, timestamp)
-                if header[2] > epochs.latest:
-                    epochs.assign(header[2], base_offset)
-                batches.append((last_offset, size, timestamp))
-                self.room_bytes -= size
-                self.log_end_offset = last_offset + 1
-                if header[9] >= 0:
-                    producer_tracking.update(self, view[position : position + size], header, base_offset, last_offset)
-                first_offset = base_offset if first_offset < 0 else first_offset
-                count += header[12]
-                max_timestamp = max(max_timestamp, timestamp)
-                position += size
-        except KafkaError:
-            self._collect(view[run_start:position])
-            raise
-        self._collect(view[run_start:position])
-        return AppendResult(
-            first_offset, self.log_end_offset - 1, count, -1, self.log_start_offset, False, max_timestamp
-        )
-
-    def _collect(self, batches: memoryview) -> None:
-        if batches:
-            self.pending.append(batches)
-
-    def _goes_back(self, base_offset: int) -> KafkaError:
-        return KafkaError(
-            ErrorCode.CORRUPT_MESSAGE,
-            f"{self}: the leader sent offset {base_offset}, the log ends at {self.log_end_offset}",
-        )
+        return copying.append(self, records)
 
     def append_stored(self, batch: memoryview, header: BatchHeader) -> None:
         """Collect one batch that has its offset already, and bring epochs and producers up to date."""
@@ -282,7 +236,7 @@ class PartitionLog(ReadableLog):
         """Drop records from `offset` on (the batch that holds it goes as a whole). Nothing may wait for `write_out`.
 
         With a journal, only once the TRUNCATE entry is durable: were the cut known to the segments alone, a replay
-        would put the old records behind the new ones. Below the log's start it is `truncate_fully_and_start_at`."""
+        would put the old records behind the new ones."""
         assert not self.pending and not self._written, f"{self}: write_out before truncate_to"
         truncation.truncate_to(self, offset)
         self._journalled_end_offset = self.written_end_offset

@@ -24,7 +24,7 @@ UNDEFINED = -1
 class FollowerRole:
     """One run of following `leader_id`. What a leader of another epoch answers is not for this role.
 
-    `on_stored` is called when the log's end became durable, or when the disk refused what was appended.
+    `on_stored` is called when the log's end became durable, or was cut, or when the disk refused what was appended.
     """
 
     def __init__(self, partition: Partition, leader_id: int, leader_epoch: int) -> None:
@@ -71,44 +71,31 @@ class FollowerRole:
     def truncate(self, leader_epoch: int, leader_end_offset: int) -> None:
         """The leader's largest epoch up to our last one is `leader_epoch`, and it ended at `leader_end_offset`.
 
-        Raises StorageError."""
+        `on_stored` says when the log was cut. Raises StorageError."""
         log = self.log
         offset = log.truncation_offset(truncation_offset(log, leader_epoch, leader_end_offset))
-        if offset < self.partition.high_watermark:
-            # Only an unclean election, or a replica that lost its disk and was elected, can ask for that.
-            logger.error(
-                "%s: truncated to %d, below the high watermark %d: the leader %d at epoch %d does not have the rest",
-                log,
-                offset,
-                self.partition.high_watermark,
-                self.leader_id,
-                self.leader_epoch,
-            )
-        else:
-            logger.info(
-                "%s: truncated from %d to %d, where its history parts from that of leader %d at epoch %d",
-                log,
-                log.log_end_offset,
-                offset,
-                self.leader_id,
-                self.leader_epoch,
-            )
-        self.partition.change_history(
-            journal_entries.TRUNCATE,
-            journal_entries.encode_truncate(log.topic_id, log.partition, offset),
-            lambda: log.truncate_to(offset),
+        # Below the high watermark only after an unclean election, or one of a replica that lost its disk.
+        is_loss = offset < self.partition.high_watermark
+        logger.log(
+            logging.ERROR if is_loss else logging.INFO,
+            "%s: truncated from %d to %d, where its history parts from that of leader %d at epoch %d%s",
+            log,
+            log.log_end_offset,
+            offset,
+            self.leader_id,
+            self.leader_epoch,
+            f"; BELOW the high watermark {self.partition.high_watermark}" if is_loss else "",
         )
+        payload = journal_entries.encode_truncate(log.topic_id, log.partition, offset)
+        self.partition.cut(journal_entries.TRUNCATE, payload, lambda: log.truncate_to(offset))
 
     def restart_at(self, offset: int) -> None:
-        """Nothing here is of use: what the leader has begins at `offset`, behind the end of this log. StorageError."""
+        """Nothing here is of use: what the leader has begins at `offset`. `on_stored` says when. StorageError."""
         log = self.log
         logger.warning("%s: begins anew at %d, where the log of leader %d begins", log, offset, self.leader_id)
         log.make_names_durable()
-        self.partition.change_history(
-            journal_entries.RESTARTED,
-            journal_entries.encode_restarted(log.topic_id, log.partition, offset),
-            lambda: log.truncate_fully_and_start_at(offset),
-        )
+        payload = journal_entries.encode_restarted(log.topic_id, log.partition, offset)
+        self.partition.cut(journal_entries.RESTARTED, payload, lambda: log.truncate_fully_and_start_at(offset))
 
     def stored(self) -> None:
         if self.on_stored is not None:

@@ -10,6 +10,7 @@ from broker.clock import Clock
 from broker.durability import Durability
 from broker.log import ReadResult
 from broker.partition.leader import LeaderHost
+from wal import StorageError
 
 if TYPE_CHECKING:
     from broker.partition.partition import Partition
@@ -45,6 +46,14 @@ class PartitionHost(LeaderHost, Protocol):
 
     def schedule_write(self, partition: Partition) -> None:
         """Call `write_out` at the end of this turn of the loop."""
+        ...
+
+    def write_refused(self, partition: Partition, error: StorageError) -> None:
+        """The disk took back what was appended; the next append may find it well."""
+        ...
+
+    def was_cut(self, partition: Partition) -> None:
+        """What had to wait for that may go on."""
         ...
 
     def isr_change_wanted(self, partition: Partition) -> None:

@@ -42,11 +42,9 @@ class LogStarts:
             )
         try:
             async with asyncio.timeout(timeout_ms / 1000):
-                is_news = target > partition.log.log_start_offset
                 # Also where the start was there already: who moved it may be waiting yet, or have been refused.
-                await self.advance(max(target, partition.log.log_start_offset))
-                if is_news:
-                    partition.tell_replicas()
+                await self.advance(target)
+                partition.tell_replicas()
                 await self._until_everywhere(target)
         except TimeoutError:
             raise KafkaError(ErrorCode.REQUEST_TIMED_OUT, f"not every replica of {partition} has done it") from None
@@ -54,14 +52,11 @@ class LogStarts:
 
     def advance(self, offset: int) -> asyncio.Future[None]:
         """Move the start of this replica; the future is done when that is durable. Raises KafkaError."""
-        partition = self._partition
-        try:
-            partition.log.advance_log_start(offset)
-        except StorageError as error:
-            raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, str(error)) from error
-        payload = journal_entries.encode_log_start(partition.topic_id, partition.index, offset)
+        partition, log = self._partition, self._partition.log
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
+            log.advance_log_start(offset)
+            payload = journal_entries.encode_log_start(partition.topic_id, partition.index, log.log_start_offset)
             self._host.durability.append(journal_entries.LOG_START, [payload], lambda: _complete(durable))
         except StorageError as error:
             raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, str(error)) from error
@@ -100,10 +95,11 @@ class LogStarts:
         alive = [node_id for node_id in role.replicas if self._host.is_eligible(node_id, UNKNOWN_BROKER_EPOCH)]
         return role.least_log_start(alive)
 
-    def fail(self, error: ErrorCode) -> None:
+    def fail(self, error: ErrorCode, reason: str = "") -> None:
+        """Nobody will hear that it is done: the role is over, or the disk refused."""
         for waiting in [*self._durable, *self._everywhere]:
             if not waiting.done():
-                waiting.set_exception(KafkaError(error))
+                waiting.set_exception(KafkaError(error, reason))
 
 
 def _complete(done: asyncio.Future[None]) -> None:

@@ -28,15 +28,16 @@ class Partition(ReadableReplica):
     def __init__(self, log: PartitionLog, host: PartitionHost, *, high_watermark: int | None = None) -> None:
         """`high_watermark` as it was checkpointed, where it was."""
         super().__init__(log, host, log.log_start_offset if high_watermark is None else high_watermark)
-        self._is_internal = is_internal(log.topic)
         # What recovery found is durable; from there on the journal says so.
         self.durable_end_offset = log.log_end_offset
         self.log_starts = LogStarts(self, host)
+        self._is_internal = is_internal(log.topic)
         self._write_scheduled = False
+        # Where the last write ended: with the next one it says how many records that holds.
+        self._end_handed_over = log.log_end_offset
         # Counts truncations: the journal's word on an entry from before one says nothing about the log as it is.
         self._history = 0
-        # What is cut from the log once the journal says so; a change of role does it at once.
-        self._pending_cut: Callable[[], None] | None = None
+        self._is_being_cut = False
         self._failure: str = ""
         # Why the disk refused the last write; told in the log when it changes, not once a request.
         self._refusal = ""
@@ -71,14 +72,13 @@ class Partition(ReadableReplica):
 
     def resign(self, error: ErrorCode) -> None:
         """The role ends; whoever waits for its promises hears `error`."""
-        self._cut()
         if self._role is None:
             return
         leader, self._leader_role, self._follower_role = self._leader_role, None, None
         if leader is not None:
             self._high_watermark = leader.committed.progress
             leader.fail_waiters(error)
-            self.log_starts.fail(error)
+            self.log_starts.fail(error, f"this node does not lead {self} any more")
         self._notify_progress()
         for reader in tuple(self._replica_readers):
             reader.role_ended()
@@ -141,11 +141,12 @@ class Partition(ReadableReplica):
             entry = log.write_out_entry()
             if entry:
                 end_offset, history = log.written_end_offset, self._history
+                record_count, self._end_handed_over = max(1, end_offset - self._end_handed_over), end_offset
                 self._host.durability.append(
                     journal_entries.APPEND,
                     entry,
                     lambda: self._became_durable(end_offset, history),
-                    record_count=max(1, end_offset - former_end_offset),
+                    record_count=record_count,
                 )
         except StorageError as error:
             self._write_failed(error)
@@ -260,6 +261,7 @@ class Partition(ReadableReplica):
         if str(error) != self._refusal:
             self._refusal = str(error)
             logger.error("%s refuses writes: %s", self, error)
+            self._host.write_refused(self, error)
         self._committed_bytes.forget()
         if self._leader_role is not None:
             self._leader_role.fail_waiters(ErrorCode.KAFKA_STORAGE_ERROR)
@@ -269,7 +271,7 @@ class Partition(ReadableReplica):
     def fail(self, reason: str) -> None:
         """The journal failed: nothing more is acknowledged here in this run; reads go on."""
         self._failure = reason
-        self.log_starts.fail(ErrorCode.KAFKA_STORAGE_ERROR)
+        self.log_starts.fail(ErrorCode.KAFKA_STORAGE_ERROR, reason)
         if self._leader_role is not None:
             self._leader_role.fail_waiters(ErrorCode.KAFKA_STORAGE_ERROR)
 
@@ -282,34 +284,31 @@ class Partition(ReadableReplica):
             self._committed_bytes.committed(offset)
             self._notify_progress()
 
-    def change_history(self, kind: int, payload: bytes, cut: Callable[[], None]) -> None:
-        """Cut the log, or begin it anew, by `cut`, as soon as the journal durably says so in `payload`.
-
-        Were the cut known to the segments alone, a replay after a crash would put old records behind new ones."""
-        if self._write_scheduled:
-            self.write_out()
-        assert self._pending_cut is None, f"{self}: one cut at a time"
-        self._pending_cut = cut
-        self._host.durability.append(kind, [payload], self._cut)
-        self._host.durability.wake()
-
     @property
     def is_being_cut(self) -> bool:
-        return self._pending_cut is not None
+        return self._is_being_cut
 
-    def _cut(self) -> None:
-        cut, self._pending_cut = self._pending_cut, None
-        if cut is None:
+    def cut(self, kind: int, payload: bytes, make: Callable[[], None]) -> None:
+        """`make` the cut that `payload` describes once that is durable in the journal: were it known to the segments
+        alone, a replay would put the old records behind the new ones. Until then nothing is appended, or led."""
+        self._is_being_cut = True
+        self._history += 1
+        self._host.durability.append_durably(kind, payload, lambda: self._make_cut(make))
+
+    def _make_cut(self, make: Callable[[], None]) -> None:
+        log = self.log
+        if log.failure:
             return
         try:
-            cut()
+            make()
         except StorageError as error:
-            self._write_failed(error)
+            log.failure = f"{error}; {self} could not be cut, so nothing is appended to it until this node is restarted"
+            logger.error("%s", log.failure)
             return
-        self._history += 1
         self._committed_bytes.forget()
-        # What is left was in the journal before the cut.
-        self.durable_end_offset = self.log.log_end_offset
-        self._high_watermark = max(min(self._high_watermark, self.log.log_end_offset), self.log.log_start_offset)
+        self.durable_end_offset = self._end_handed_over = log.log_end_offset
+        self._high_watermark = max(min(self._high_watermark, log.log_end_offset), log.log_start_offset)
+        self._is_being_cut = False
+        self._host.was_cut(self)
         if self._follower_role is not None:
             self._follower_role.stored()

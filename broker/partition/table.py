@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from broker.clock import Clock
 from broker.durability import Durability
@@ -69,6 +69,7 @@ class PartitionTable:
         self._to_write: list[Partition] = []
         self._on_leadership: list[OnLeadership] = []
         self._on_role: list[OnRole] = []
+        self._on_write_refused: list[Callable[[Partition, StorageError], None]] = []
         self._on_isr_change: Callable[[Partition], None] = _no_controller
         # Cut off from the controller for so long that others lead: this node leads nothing, whatever its image says.
         self._stands_down = False
@@ -108,6 +109,9 @@ class PartitionTable:
 
     def on_role(self, callback: OnRole) -> None:
         self._on_role.append(callback)
+
+    def on_write_refused(self, callback: Callable[[Partition, StorageError], None]) -> None:
+        self._on_write_refused.append(callback)
 
     def on_isr_change(self, callback: Callable[[Partition], None]) -> None:
         """`callback` brings a leader's proposal (`partition.leading.proposal`) to the controller."""
@@ -164,7 +168,18 @@ class PartitionTable:
         if partition is not None:
             self._give_role(partition, assigned)
 
+    def write_refused(self, partition: Partition, error: StorageError) -> None:
+        for callback in self._on_write_refused:
+            callback(partition, error)
+
+    def was_cut(self, partition: Partition) -> None:
+        topic = self._image.topics_by_id.get(partition.topic_id)
+        if topic is not None and self.find_by_id(topic.topic_id, partition.index) is partition:
+            self._give_role(partition, topic.partitions[partition.index])
+
     def _give_role(self, partition: Partition, assigned: PartitionImage) -> None:
+        if assigned.leader == self.node_id and partition.is_being_cut:
+            return  # `was_cut` comes
         former_epoch, was_leader = partition.leader_epoch, partition.is_leader
         leads = assigned.leader == self.node_id
         if leads and not self._stands_down:
@@ -194,7 +209,7 @@ class PartitionTable:
         high_watermark = self._high_watermarks.get((topic.name, index))
         partition = Partition(log, self, high_watermark=high_watermark)
         if is_missing:
-            self._begin_empty(partition)
+            self._begin_empty(partition, topic.partitions[index].replicas)
         partitions = self._by_name.setdefault(topic.name, {})
         partitions[index] = partition
         self._by_id[topic.topic_id] = partitions
@@ -202,11 +217,15 @@ class PartitionTable:
         self._by_encoding[topic.name.encode()] = self._by_encoding[topic.topic_id] = partitions
         return partition
 
-    def _begin_empty(self, partition: Partition) -> None:
+    def _begin_empty(self, partition: Partition, replicas: Sequence[int]) -> None:
         """The metadata knows it and the disk does not: a crash right after its creation, or someone took it away."""
-        logger.warning(
-            "partition %s has no directory and begins empty; if it had records, stop now and restore them", partition
-        )
+        if len(replicas) > 1:
+            logger.info("partition %s has no directory: it is filled from its leader", partition)
+        else:
+            logger.warning(
+                "partition %s has no directory and begins empty; if it had records, stop now and restore them",
+                partition,
+            )
         # Entries that the journal may still have of its former records must not come back over the new ones.
         payload = journal_entries.encode_restarted(partition.topic_id, partition.index, 0)
         self.durability.append(journal_entries.RESTARTED, [payload], _nobody_waits)

@@ -219,7 +219,7 @@ class Fetcher:
                 return
             if data.diverging_epoch.epoch != -1 or data.diverging_epoch.end_offset != -1:
                 role.truncate(data.diverging_epoch.epoch, data.diverging_epoch.end_offset)
-                self._await_stored(followed)
+                self._storing.add(followed)
                 return
             if data.records:
                 self._append(followed, data.records)
@@ -239,13 +239,6 @@ class Fetcher:
         followed.role.append(records)
         self._storing.add(followed)
 
-    def _await_stored(self, followed: Followed) -> None:
-        """It is named again when its cut is made: at once where nothing had to wait for the journal."""
-        if followed.role.is_stored:
-            self._to_name[followed] = None
-        else:
-            self._storing.add(followed)
-
     def _stored(self, followed: Followed) -> None:
         if followed not in self._storing or not followed.role.is_stored:
             return
@@ -263,7 +256,7 @@ class Fetcher:
         is_outside = not data.log_start_offset <= end_offset <= data.high_watermark
         if code is ErrorCode.OFFSET_OUT_OF_RANGE and data.log_start_offset >= 0 and is_outside:
             role.restart_at(data.log_start_offset)
-            self._await_stored(followed)
+            self._storing.add(followed)
             return
         self._back_off(followed, f"leader {self.leader_id} answers {code.name}")
 

@@ -47,6 +47,10 @@ class SlowJournal:
     ) -> None:
         self._waiting.append((self.journal.enqueue(kind, parts), on_durable))
 
+    def append_durably(self, kind: int, payload: Buffer, on_durable: Callable[[], None]) -> None:
+        self.append(kind, [payload], on_durable)
+        self.wake()
+
     def wake(self) -> None:
         if not self._is_due and self._waiting:
             self._is_due = True
@@ -188,7 +192,7 @@ class ReplicaNode:
         ]
         answers = self.world.alter_isr(self, wishes)
         await asyncio.sleep(self.world.delay_ms() / 1000)
-        if self.world.rng.random() < 0.1:
+        if self.world.rng.random() < 0.3:
             raise KafkaError(ErrorCode.REQUEST_TIMED_OUT, "the answer was lost")
         return [IsrChangeResult(a.error, a.leader, a.leader_epoch, tuple(a.isr), a.partition_epoch) for a in answers]
 

@@ -8,19 +8,17 @@ import threading
 from collections.abc import Awaitable, Callable
 
 import pytest
+from harness.partition_host import PartitionHostOfOne, led_alone
 from log_harness import batch
 from log_harness.batches import NOW_MS
 from log_harness.logs import LogOnDisk
 
-from broker.clock import SystemClock
 from broker.durability import Committer
-from broker.log import AppendOrigin, LogConfig, PartitionLog
-from broker.metadata import PartitionImage
+from broker.log import AppendOrigin, LogConfig
 from broker.partition import Partition
 from protocol.errors import ErrorCode, KafkaError
 from wal import Journal, StorageError
 
-NODE_ID = 1
 SMALL_SEGMENTS = LogConfig(segment_bytes=2000, max_message_bytes=1500)
 
 
@@ -35,35 +33,16 @@ class Bench:
         self.committer = Committer(
             Journal.open(self.disk, "data/journal"), loop=self.loop, on_failure=self._storage_failed
         )
-        self.durability = self.committer
-        self.clock = SystemClock()
-        self.node_id = NODE_ID
-        self.lag_time_max_ms = 30_000
-        self.partition = self.led(self.log)
+        self.partition = Partition(self.log, PartitionHostOfOne(self.committer, self._schedule))
+        self.partition.lead(led_alone())
         self.committer.start()
 
-    def led(self, log: PartitionLog) -> Partition:
-        partition = Partition(log, self)
-        partition.lead(PartitionImage(log.partition, (NODE_ID,), (NODE_ID,), NODE_ID, leader_epoch=1))
-        return partition
+    def _schedule(self, partition: Partition) -> None:
+        self.loop.call_soon(self._write_out)
 
-    # --- as the partitions' host -------------------------------------------------------------------------------
-
-    def schedule_write(self, partition: Partition) -> None:
-        self.loop.call_soon(self._write_out, partition)
-
-    def _write_out(self, partition: Partition) -> None:
-        partition.write_out()
+    def _write_out(self) -> None:
+        self.partition.write_out()
         self.committer.wake()
-
-    def is_eligible(self, node_id: int, broker_epoch: int) -> bool:
-        return node_id == NODE_ID
-
-    def isr_change_wanted(self, partition: Partition) -> None:
-        raise AssertionError("a single replica has nobody to take in or out")
-
-    async def delete_records_before(self, offset: int) -> int:
-        return await self.partition.log_starts.delete_records_before(offset, timeout_ms=30_000)
 
     def _storage_failed(self, error: StorageError) -> None:
         self.partition.fail(str(error))
@@ -119,9 +98,9 @@ def test_records_are_not_deleted_for_a_second_asker_before_they_are_for_the_firs
                 may_sync.wait(30)
 
         bench.disk.before_operation = hold
-        first = asyncio.ensure_future(bench.delete_records_before(1))
+        first = asyncio.ensure_future(bench.partition.log_starts.delete_records_before(1, timeout_ms=30_000))
         await asyncio.to_thread(syncing.wait, 30)
-        second = asyncio.ensure_future(bench.delete_records_before(1))
+        second = asyncio.ensure_future(bench.partition.log_starts.delete_records_before(1, timeout_ms=30_000))
         for _ in range(10):
             await asyncio.sleep(0)
         was_told = second.done()
@@ -138,7 +117,7 @@ def test_deleted_records_are_not_promised_by_a_journal_that_failed() -> None:
         bench.disk.fail("datasync", errno.EIO, path_part="journal")
         for _ in range(3):
             with pytest.raises(KafkaError) as refused:
-                await bench.delete_records_before(1)
+                await bench.partition.log_starts.delete_records_before(1, timeout_ms=30_000)
             assert refused.value.code is ErrorCode.KAFKA_STORAGE_ERROR
 
     run(scenario)
@@ -149,7 +128,7 @@ def test_who_deletes_records_of_a_topic_that_goes_away_is_told() -> None:
 
     async def scenario(bench: Bench) -> None:
         await bench.produce(b"x")
-        waiting = asyncio.ensure_future(bench.delete_records_before(1))
+        waiting = asyncio.ensure_future(bench.partition.log_starts.delete_records_before(1, timeout_ms=30_000))
         await asyncio.sleep(0)
         bench.partition.resign(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
         with pytest.raises(KafkaError) as refused:
@@ -164,7 +143,8 @@ def test_a_client_may_not_write_to_an_internal_topic() -> None:
 
     async def scenario(bench: Bench) -> None:
         log = bench.node.logs.get_or_create("__consumer_offsets", bytes(15) + b"\1", 0)
-        internal = bench.led(log)
+        internal = Partition(log, PartitionHostOfOne(bench.committer, lambda partition: partition.write_out()))
+        internal.lead(led_alone())
         with pytest.raises(KafkaError) as refused:
             internal.append(batch(b"x"), now_ms=NOW_MS)
         assert refused.value.code is ErrorCode.INVALID_TOPIC_EXCEPTION
@@ -181,7 +161,8 @@ def test_one_waiter_that_fails_takes_no_other_with_it() -> None:
         first = bench.partition.append(batch(b"x"), now_ms=NOW_MS)
         bench.partition.when_durable(first.last_offset + 1, fail)
         bench.partition.when_committed(first.last_offset + 1, fail)
-        other = bench.led(LogOnDisk().log)
+        other = Partition(LogOnDisk().log, PartitionHostOfOne(bench.committer, lambda partition: partition.write_out()))
+        other.lead(led_alone())
         done: asyncio.Future[ErrorCode] = bench.loop.create_future()
         bench.loop.set_exception_handler(lambda loop, context: None)
         await asyncio.sleep(0)
