@@ -35,7 +35,14 @@ def produce(producer: Producer, topic: str, records: list[tuple[str, str | None]
 
 def read_all(broker: BrokerProcess, topic: str) -> list[tuple[int, str, str | None]]:
     """(offset, key, value) of everything below the high watermark."""
-    consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "reader", "enable.partition.eof": True})
+    consumer = Consumer(
+        {
+            "bootstrap.servers": broker.bootstrap,
+            "group.id": "reader",
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+        }
+    )
     low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)
     consumer.assign([TopicPartition(topic, 0, low)])
     found: list[tuple[int, str, str | None]] = []
