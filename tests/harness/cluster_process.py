@@ -79,7 +79,11 @@ class ClusterProcess:
         return "\n".join(f"--- node {node_id}\n{node.log_text()}" for node_id, node in self.nodes.items())
 
     def __enter__(self) -> ClusterProcess:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.__exit__()
+            raise
 
     def __exit__(self, *exception: object) -> None:
         for node in self.nodes.values():
