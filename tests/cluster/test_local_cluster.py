@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness.cluster_process import free_ports
+from harness.ports import free_runs_of_ports
 
 from broker.cli.connection import Connection
 from protocol.messages.metadata import MetadataRequest, MetadataResponse
@@ -20,36 +20,24 @@ from protocol.messages.metadata import MetadataRequest, MetadataResponse
 PATIENCE_S = 60.0
 
 
-def free_run_of_ports(count: int) -> int:
-    """The first of `count` ports in a row that are free, as are their neighbours for controllers 10,000 above."""
-    while True:
-        first = free_ports(1)[0] % 40_000 + 10_000
-        if all(_is_free(first + offset + shift) for offset in range(count) for shift in (0, 10_000)):
-            return first
-
-
-def _is_free(port: int) -> bool:
-    import socket
-
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
-
-
 class Running:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.port = free_run_of_ports(3)
+        self.port = free_runs_of_ports(3, apart=10_000)
         command = [sys.executable, "-m", "broker", "cluster", "start", "--json"]
-        self.process = subprocess.Popen(
-            [*command, "--data", str(directory), "--port", str(self.port)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+        errors = directory.with_suffix(".errors")
+        with errors.open("wb") as stderr:
+            self.process = subprocess.Popen(
+                [*command, "--data", str(directory), "--port", str(self.port)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+            )
         assert self.process.stdout is not None
         readable, _, _ = select.select([self.process.stdout], [], [], PATIENCE_S)
-        assert readable, "it did not become ready"
-        self.ready = json.loads(self.process.stdout.readline())
+        line = self.process.stdout.readline() if readable else b""
+        assert line, f"it did not become ready:\n{errors.read_text()}"
+        self.ready = json.loads(line)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from harness.broker_process import BrokerProcess
-from harness.cluster_process import ClusterProcess, free_ports
+from harness.cluster_process import ClusterProcess
+from harness.ports import free_ports
 
 from broker.cli.connection import Connection
 from protocol import ErrorCode

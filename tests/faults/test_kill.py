@@ -28,8 +28,10 @@ def test_nothing_acknowledged_is_lost_while_segments_roll_and_the_journal_is_tri
     kill_in_a_loop(broker, kills=4, chance=random.Random(2), padding_bytes=20_000)
 
     assert len(list(broker.data_directory.glob("killed.*/*.log"))) > 8, "no segment rolled"
-    journal = sorted(path.name for path in (broker.data_directory / "journal").iterdir())
-    assert not any("00000000000000000001" in name for name in journal), f"the journal was never trimmed: {journal}"
+    # A file that was trimmed may still be there under its name, as a spare for the next one.
+    journal = sorted(path.name for path in (broker.data_directory / "journal").glob("*.wal"))
+    assert journal
+    assert "00000000000000000001.wal" not in journal, f"the journal was never trimmed: {journal}"
 
 
 @pytest.mark.parametrize("flush", ["os", "interval"])

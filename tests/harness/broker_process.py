@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from harness.ports import free_ports
+
 READY_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 20.0
 
@@ -29,7 +31,7 @@ class BrokerProcess:
             "offsets.topic.num.partitions": "5",
             **(settings or {}),
         }
-        self.port = port
+        self.port = port or free_ports(1)[0]
         self.process: subprocess.Popen[bytes] | None = None
         self.log_path = directory / "broker.log"
 

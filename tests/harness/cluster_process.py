@@ -5,21 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from harness.broker_process import BrokerProcess
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on: all are held until the last is found."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
+from harness.ports import free_ports
 
 
 class ClusterProcess:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.broker_process import BrokerProcess
-from harness.cluster_process import ClusterProcess, free_ports
+from harness.cluster_process import ClusterProcess
 from harness.link_proxy import LinkProxy
+from harness.ports import free_ports
 
 
 class ProxiedCluster(ClusterProcess):

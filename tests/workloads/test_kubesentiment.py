@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -13,6 +11,7 @@ from confluent_kafka.admin import AdminClient
 from harness.broker_process import BrokerProcess
 from harness.confluent import Producer, create_topic, deliver, read_partition
 from harness.legacy_client import run_legacy
+from harness.ports import free_ports
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 StartBroker = Callable[..., BrokerProcess]
@@ -173,10 +172,3 @@ def test_two_listeners_each_advertise_their_own_address(topic: str, start_broker
 
     assert advertised(inside) == "inside.invalid:29092"
     assert advertised(outside) == "outside.invalid:9092"
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on right now: what is advertised is not what is bound, so the test has to know."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [one.getsockname()[1] for one in sockets]
