@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from broker.config import BrokerConfig
+from broker.machine import Worker, WorkerThread
 from wal import Buffer, Journal, StorageError
 
 logger = logging.getLogger(__name__)
@@ -48,26 +48,29 @@ class Committer:
     """
 
     def __init__(
-        self, journal: Journal, *, loop: asyncio.AbstractEventLoop, on_failure: Callable[[StorageError], None]
+        self,
+        journal: Journal,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        on_failure: Callable[[StorageError], None],
+        worker: Worker | None = None,
     ) -> None:
         self._journal = journal
+        self._committed = journal.durable_sequence
         self._loop = loop
         self._on_failure = on_failure
         self._waiting: deque[tuple[int, OnDurable]] = deque()
         self._catching_up: set[asyncio.Future[None]] = set()
-        self._work = threading.Event()
-        self._stopping = False
         self._failed = False
-        self._thread = threading.Thread(target=self._run, name="journal-committer", daemon=True)
+        self._worker = worker or WorkerThread("journal-committer")
+        self.wake = self._worker.wake
 
     def start(self) -> None:
-        self._thread.start()
+        self._worker.start(self._commit)
 
     def stop(self) -> None:
         """Commit what is left, then end the thread. Called after the last append; blocks for one sync."""
-        self._stopping = True
-        self._work.set()
-        self._thread.join()
+        self._worker.stop()
         self._resume(self._journal.durable_sequence)
 
     # --- the loop's thread -------------------------------------------------------------------------------------
@@ -78,9 +81,6 @@ class Committer:
     def append_durably(self, kind: int, payload: Buffer, on_durable: OnDurable) -> None:
         self.append(kind, [payload], on_durable)
         self.wake()
-
-    def wake(self) -> None:
-        self._work.set()
 
     async def catch_up(self) -> None:
         """Wait until everything appended so far is durable, committing it now; StorageError if it will not be."""
@@ -117,26 +117,19 @@ class Committer:
 
     # --- the committer's thread --------------------------------------------------------------------------------
 
-    def _run(self) -> None:
-        work, journal = self._work, self._journal
-        durable = journal.durable_sequence
-        while True:
-            work.wait()
-            work.clear()
-            stopping = self._stopping
-            try:
-                while (committed := journal.commit()) > durable:
-                    durable = committed
-                    self._loop.call_soon_threadsafe(self._resume, durable)
-            except StorageError as error:
-                self._loop.call_soon_threadsafe(self._fail, error)
-                return
-            except Exception as error:  # the guard of this thread: whoever waits must hear of any end of it
-                logger.exception("the committer failed")
-                self._loop.call_soon_threadsafe(self._fail, StorageError(f"the committer failed: {error!r}"))
-                return
-            if stopping:
-                return
+    def _commit(self) -> bool:
+        try:
+            while (committed := self._journal.commit()) > self._committed:
+                self._committed = committed
+                self._loop.call_soon_threadsafe(self._resume, committed)
+        except StorageError as error:
+            self._loop.call_soon_threadsafe(self._fail, error)
+            return False
+        except Exception as error:  # the guard of this thread: whoever waits must hear of any end of it
+            logger.exception("the committer failed")
+            self._loop.call_soon_threadsafe(self._fail, StorageError(f"the committer failed: {error!r}"))
+            return False
+        return True
 
 
 class IntervalCommitter:

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from broker.clock import Clock
 from broker.cluster import (
     BrokerLifecycle,
     ClusterIdentity,
@@ -25,10 +23,10 @@ from broker.config import BrokerConfig, Listener, validate_topic_configs
 from broker.controller import BrokerManager, Controller, ControllerElsewhere, VoterManager
 from broker.handlers.controller_apis import serve_here
 from broker.handlers.services import Services
+from broker.machine import Machine
 from broker.metadata import MetadataImage, MetadataPublisher
 from broker.network import Address, PeerConnection
 from broker.quorum import MemberAddresses, RaftQuorum, RaftTransport, new_uuid, uuid_text
-from wal import Filesystem
 
 # A broker that is no controller has no listener for controllers, but the leader of the log must reach it.
 LEARNERS_LISTENER = "METADATA"
@@ -42,8 +40,7 @@ class Member:
         self,
         config: BrokerConfig,
         *,
-        filesystem: Filesystem,
-        clock: Clock,
+        machine: Machine,
         identity: ClusterIdentity,
         publisher: MetadataPublisher,
         services: Callable[[], Services],
@@ -53,6 +50,7 @@ class Member:
         on_failure: Callable[[Exception], None],
     ) -> None:
         self._config = config
+        self._machine = machine
         self._identity = identity
         self._publisher = publisher
         self._services = services
@@ -61,10 +59,10 @@ class Member:
         self._bound_ports: Mapping[str, int] = {}
         # Where other nodes' messages about metadata arrive.
         self.listeners = metadata_listeners(config)
-        self.incarnation_id = secrets.token_bytes(16)
+        self.incarnation_id = machine.chance.randbytes(16)
         loop = asyncio.get_running_loop()
-        self._build_log(filesystem, loop)
-        self._build_controller(clock, loop)
+        self._build_log(loop)
+        self._build_controller(loop)
         self.lifecycle = BrokerLifecycle(
             node_id=config.node_id,
             channel=self.channel,
@@ -77,7 +75,7 @@ class Member:
         )
         self.quorum.watch.on_leader(self.lifecycle.controller_changed)
 
-    def _build_log(self, filesystem: Filesystem, loop: asyncio.AbstractEventLoop) -> None:
+    def _build_log(self, loop: asyncio.AbstractEventLoop) -> None:
         config, identity = self._config, self._identity
         identity.follow(self._publisher)
         self.members = MemberAddresses(member_addresses(config), self._publisher)
@@ -87,15 +85,17 @@ class Member:
             own_address=self._own_address,
             cluster_id=lambda: identity.cluster_id or None,
             loop=loop,
+            chance=self._machine.chance.random,
         )
         directory_id = base64.urlsafe_b64decode(identity.directory_id + "==")
         self.quorum = RaftQuorum(
-            filesystem,
+            self._machine.filesystem,
             f"{config.data_directory}/metadata",
             node_id=config.node_id,
             settings=replace(quorum_settings(config), directory_id=directory_id),
             transport=transport,
             on_failure=self._on_failure,
+            random_source=self._machine.chance,
         )
         transport.begin(self.quorum)
         self._joiner = QuorumJoiner(
@@ -106,9 +106,10 @@ class Member:
             addresses=self._controllers_to_ask,
             following=self.quorum,
             loop=loop,
+            chance=self._machine.chance.random,
         )
 
-    def _build_controller(self, clock: Clock, loop: asyncio.AbstractEventLoop) -> None:
+    def _build_controller(self, loop: asyncio.AbstractEventLoop) -> None:
         config, quorum, publisher = self._config, self.quorum, self._publisher
         self.channel = ControllerChannel(
             node_id=config.node_id,
@@ -117,6 +118,7 @@ class Member:
             publisher=publisher,
             serve_here=lambda request, version: serve_here(self._services(), request, version),
             loop=loop,
+            chance=self._machine.chance.random,
         )
         self.forwarder = Forwarder(self.channel, quorum)
         self.controller = Controller(
@@ -125,10 +127,11 @@ class Member:
             quorum=quorum,
             publisher=publisher,
             validate_topic_configs=validate_topic_configs,
+            make_uuid=self._new_uuid,
             remote=ControllerElsewhere(
                 node_id=config.node_id, forwarder=self.forwarder, channel=self.channel, publisher=publisher
             ),
-            cluster_id_if_new=lambda: self._identity.cluster_id or uuid_text(new_uuid()),
+            cluster_id_if_new=lambda: self._identity.cluster_id or uuid_text(self._new_uuid()),
         )
         quorum.watch.on_active(self.controller.active_changed)
         proposals = self.controller.proposals
@@ -136,7 +139,7 @@ class Member:
             proposals=proposals,
             watch=quorum.watch,
             config=lambda: self._services().config,
-            clock=clock,
+            clock=self._machine.clock,
             loop=loop,
         )
         self.voters = VoterManager(proposals=proposals, quorum=quorum, configured=self.members.configured)
@@ -174,7 +177,11 @@ class Member:
             lambda: self._publisher.image.endpoint(node_id, listener),
             client_id=client_id,
             loop=asyncio.get_running_loop(),
+            chance=self._machine.chance.random,
         )
+
+    def _new_uuid(self) -> bytes:
+        return new_uuid(self._machine.chance)
 
     # --- addresses -----------------------------------------------------------------------------------------------
 

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
+import uuid
 
 from broker.background import BackgroundTasks
-from broker.clock import Clock, SystemClock
 from broker.cluster import ClusterIdentity
 from broker.config import BrokerConfig, effective_topic_configs
 from broker.config import Listener as ListenerSetting
-from broker.data_directory import DirectoryLock
 from broker.descriptors import share_descriptors
 from broker.durability import Committer, durability_of
 from broker.fetching import FetchSessions, ReplicaSessions
@@ -27,6 +25,7 @@ from broker.handlers.controller_apis import CONTROLLER_APIS
 from broker.handlers.services import Services
 from broker.housekeeping import Housekeeping
 from broker.log import LogConfig, LogManager
+from broker.machine import Machine
 from broker.member import Member
 from broker.metadata import (
     CONSUMER_OFFSETS,
@@ -38,9 +37,9 @@ from broker.metadata import (
 )
 from broker.network import Dispatcher, Listener, ListenerLimits
 from broker.partition import HighWatermarkCheckpoint, Partition, PartitionTable
-from broker.quorum import WrongDirectory
+from broker.quorum import WrongDirectory, new_uuid
 from broker.replication import Replication
-from wal import Filesystem, Journal, JournalLimits, OsFilesystem
+from wal import Journal, JournalLimits
 
 logger = logging.getLogger(__name__)
 
@@ -50,15 +49,10 @@ FETCH_SESSION_IDS = 2**31 - 1
 class Node:
     """One process of a cluster. `start`, then `stop` once; `endpoints` says where its clients reach it."""
 
-    def __init__(
-        self,
-        config: BrokerConfig,
-        *,
-        filesystem: Filesystem | None = None,
-        clock: Clock | None = None,
-    ) -> None:
-        self._filesystem = filesystem or OsFilesystem()
-        self._clock = clock or SystemClock()
+    def __init__(self, config: BrokerConfig, machine: Machine | None = None) -> None:
+        self._machine = machine or Machine()
+        self._filesystem = self._machine.filesystem
+        self._clock = self._machine.clock
         self._static_config = config
         self._background = BackgroundTasks()
         self._listeners: list[Listener] = []
@@ -73,14 +67,13 @@ class Node:
         """Raises DirectoryInUse, WrongDirectory, StorageError or OSError: each with what to do about it."""
         config = self._static_config
         self._descriptors = share_descriptors()
-        self._lock = DirectoryLock(config.data_directory)
-        self._identity = ClusterIdentity(self._filesystem, config)
+        self._lock = self._machine.lock_directory(config.data_directory)
+        self._identity = ClusterIdentity(self._filesystem, config, make_uuid=lambda: new_uuid(self._machine.chance))
         self._open_storage(config)
         self._publisher = MetadataPublisher()
         self._member = Member(
             config,
-            filesystem=self._filesystem,
-            clock=self._clock,
+            machine=self._machine,
             identity=self._identity,
             publisher=self._publisher,
             services=lambda: self._services,
@@ -151,7 +144,8 @@ class Node:
     def _build_rooms(self, config: BrokerConfig) -> None:
         loop = asyncio.get_running_loop()
         member = self._member
-        self._committer = Committer(self._journal, loop=loop, on_failure=self._storage_failed)
+        worker = self._machine.new_worker("journal-committer")
+        self._committer = Committer(self._journal, loop=loop, on_failure=self._storage_failed, worker=worker)
         durability = durability_of(config, self._committer, loop)
         self._partitions = PartitionTable(
             self._logs,
@@ -173,7 +167,11 @@ class Node:
             loop=loop,
         )
         self._groups = GroupCoordinator(
-            config, clock=self._clock, loop=loop, partition_count=self._offsets_partition_count
+            config,
+            clock=self._clock,
+            loop=loop,
+            partition_count=self._offsets_partition_count,
+            fresh_id=lambda: str(uuid.UUID(bytes=new_uuid(self._machine.chance))),
         )
         self._services = Services(
             config=config,
@@ -183,8 +181,10 @@ class Node:
             partitions=self._partitions,
             logs=self._logs,
             groups=self._groups,
-            fetch_sessions=FetchSessions(config.max_incremental_fetch_session_cache_slots, choose_id=_fetch_session_id),
-            replica_sessions=ReplicaSessions(choose_id=_fetch_session_id, loop=loop),
+            fetch_sessions=FetchSessions(
+                config.max_incremental_fetch_session_cache_slots, choose_id=self._fetch_session_id
+            ),
+            replica_sessions=ReplicaSessions(choose_id=self._fetch_session_id, loop=loop),
             quorum=member.quorum,
             members=member.members,
             brokers=member.brokers,
@@ -209,6 +209,9 @@ class Node:
             journal_caught_up=self._committer.catch_up,
             filesystem=self._filesystem,
         )
+
+    def _fetch_session_id(self) -> int:
+        return self._machine.chance.randrange(FETCH_SESSION_IDS) + 1
 
     def _joined(self, image: MetadataImage) -> None:
         """This broker's incarnation is a member: from here on the image says what it does with its partitions.
@@ -316,7 +319,3 @@ class Node:
         self._logs.close()
         self._journal.close()
         self._lock.release()
-
-
-def _fetch_session_id() -> int:
-    return secrets.randbelow(FETCH_SESSION_IDS) + 1

@@ -7,6 +7,7 @@ answered it or the time is up. So a request may be carried out twice, and must n
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -80,7 +81,9 @@ class ControllerChannel:
         publisher: MetadataPublisher,
         serve_here: ServeHere,
         loop: asyncio.AbstractEventLoop,
+        chance: Callable[[], float] = random.random,
     ) -> None:
+        self._chance = chance
         self._node_id = node_id
         self._leadership = leadership
         self._address_of = address_of
@@ -209,6 +212,7 @@ class ControllerChannel:
                 lambda: self._address_of(leader_id),
                 client_id=f"broker-{self._node_id}",
                 loop=self._loop,
+                chance=self._chance,
             )
             self._peer_id = leader_id
         return self._peer

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from broker.cluster.membership import stands_alone
 from broker.config import BrokerConfig
 from broker.metadata import MetadataDelta, MetadataImage, MetadataPublisher
-from broker.quorum import load_or_create_meta_properties, write_meta_properties
+from broker.quorum import load_or_create_meta_properties, new_uuid, write_meta_properties
 from wal import Filesystem, StorageError
 
 logger = logging.getLogger(__name__)
@@ -16,11 +17,17 @@ logger = logging.getLogger(__name__)
 class ClusterIdentity:
     """`cluster_id` is "" until it is known. Raises WrongDirectory and StorageError."""
 
-    def __init__(self, filesystem: Filesystem, config: BrokerConfig) -> None:
+    def __init__(
+        self, filesystem: Filesystem, config: BrokerConfig, *, make_uuid: Callable[[], bytes] = new_uuid
+    ) -> None:
         self._filesystem = filesystem
         self._directory = config.data_directory
         self._properties = load_or_create_meta_properties(
-            filesystem, config.data_directory, node_id=config.node_id, begins_cluster=stands_alone(config)
+            filesystem,
+            config.data_directory,
+            node_id=config.node_id,
+            begins_cluster=stands_alone(config),
+            make_uuid=make_uuid,
         )
         self.cluster_id = self._properties.cluster_id
 

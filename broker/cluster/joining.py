@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -46,7 +47,9 @@ class QuorumJoiner:
         addresses: Callable[[], Sequence[Address]],
         following: Following,
         loop: asyncio.AbstractEventLoop,
+        chance: Callable[[], float] = random.random,
     ) -> None:
+        self._chance = chance
         self._node_id = node_id
         self._directory_id = directory_id
         self._cluster_id = cluster_id
@@ -90,7 +93,9 @@ class QuorumJoiner:
             host=host,
             port=port,
         )
-        peer = PeerConnection(lambda: address, client_id=f"joiner-{self._node_id}", loop=self._loop)
+        peer = PeerConnection(
+            lambda: address, client_id=f"joiner-{self._node_id}", loop=self._loop, chance=self._chance
+        )
         try:
             answer = await peer.send(request, JoinQuorumResponse, version=VERSION, timeout_ms=TIMEOUT_MS)
         except PeerUnreachable as error:

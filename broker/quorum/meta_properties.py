@@ -12,7 +12,7 @@ cluster's id later. Ids are UUIDs in Kafka's text: URL-safe base64, unpadded.
 from __future__ import annotations
 
 import base64
-import os
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,6 +20,7 @@ from wal import Filesystem, make_directory_durably, read_atomic, write_atomicall
 
 FILE_NAME = "meta.properties"
 _VERSION = "1"
+_UNGUESSABLE = random.SystemRandom()
 
 
 class WrongDirectory(Exception):
@@ -35,10 +36,10 @@ class MetaProperties:
     directory_id: str
 
 
-def new_uuid() -> bytes:
+def new_uuid(chance: random.Random = _UNGUESSABLE) -> bytes:
     """16 random bytes, a UUID of version 4, whose text does not look like a command-line option."""
     while True:
-        raw = bytearray(os.urandom(16))
+        raw = bytearray(chance.randbytes(16))
         raw[6] = raw[6] & 0x0F | 0x40
         raw[8] = raw[8] & 0x3F | 0x80
         if not uuid_text(bytes(raw)).startswith("-"):

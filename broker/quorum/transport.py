@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
@@ -62,7 +63,9 @@ class RaftTransport:
         own_address: Callable[[], Address],
         cluster_id: Callable[[], str | None],
         loop: asyncio.AbstractEventLoop,
+        chance: Callable[[], float] = random.random,
     ) -> None:
+        self._chance = chance
         self._node_id = node_id
         self._address_of = address_of
         self._own_address = own_address
@@ -84,7 +87,7 @@ class RaftTransport:
     def _open(self, node_id: int) -> _Peer:
         assert self._listening is not None
         connection = PeerConnection(
-            lambda: self._address_of(node_id), client_id=f"raft-{self._node_id}", loop=self._loop
+            lambda: self._address_of(node_id), client_id=f"raft-{self._node_id}", loop=self._loop, chance=self._chance
         )
         return _Peer(node_id, connection, self._request, self._listening, self._loop)
 
