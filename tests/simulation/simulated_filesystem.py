@@ -101,6 +101,8 @@ class SimulatedFilesystem:
         self.crash_at: int | None = None
         self.capacity_bytes: int | None = None
         self.before_operation: Callable[[str, str], None] | None = None
+        # Told at the moment of `crash_at`, before anybody could act on it.
+        self.on_crash: Callable[[], None] | None = None
         self._faults: list[Fault] = []
         self._stopped = False
 
@@ -215,6 +217,8 @@ class SimulatedFilesystem:
             self.trace.append((operation, path))
             if self.operations == self.crash_at:
                 self._stopped = True
+                if self.on_crash is not None:
+                    self.on_crash()
                 raise SimulatedCrash(f"at operation {self.operations}: {operation} {path}")
         if self.before_operation is not None:
             self.before_operation(operation, path)
