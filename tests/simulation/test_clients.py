@@ -110,7 +110,7 @@ class TestRecords:
 
         async def load_and_kills() -> None:
             async with asyncio.timeout(60), asyncio.TaskGroup() as group:
-                group.create_task(producer.run())
+                producing = group.create_task(producer.run())
                 group.create_task(consumer.run())
                 for _ in range(2):
                     before = seen.acknowledged_end(place)
@@ -119,6 +119,7 @@ class TestRecords:
                     broker.kill()
                     await asyncio.to_thread(broker.start)
                 producer.stop()
+                await producing
                 consumer.stop()
 
         run(load_and_kills())
