@@ -64,6 +64,29 @@ class SimulatedCluster:
     def running(self) -> list[BrokerMachine]:
         return [broker for broker in self.brokers.values() if broker.is_running]
 
+    def is_healed(self) -> bool:
+        """Everybody is there, and every replica of what there is is in sync."""
+        if not self.is_ready():
+            return False
+        image = max((broker.image for broker in self.brokers.values()), key=lambda image: image.metadata_offset)
+        return all(
+            sorted(partition.isr) == sorted(partition.replicas) and partition.leader >= 0 and not partition.adding_replicas
+            for topic in image.topics_by_id.values()
+            for partition in topic.partitions
+        )
+
+    def is_quiet(self) -> bool:
+        """Healed, and every replica has all there is, knows that the others have it too, and has the same metadata."""
+        if not self.is_healed() or len({broker.image.metadata_offset for broker in self.brokers.values()}) > 1:
+            return False
+        ends: dict[tuple[bytes, int], set[tuple[int, int]]] = {}
+        for broker in self.brokers.values():
+            assert broker.table is not None
+            for partition in broker.table:
+                seen = ends.setdefault((partition.topic_id, partition.index), set())
+                seen.add((partition.log.log_end_offset, partition.high_watermark))
+        return all(len(seen) == 1 and len(set(*seen)) == 1 for seen in ends.values())
+
     def is_ready(self) -> bool:
         """Every broker runs and is a member that all the others know of."""
         return all(broker.has_joined for broker in self.brokers.values()) and all(

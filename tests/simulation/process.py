@@ -34,16 +34,26 @@ class SimulatedMachine:
         self.clock = clock or SimulatedClock(world)
         self.disk = SimulatedFilesystem(self.rng.getrandbits(64))
         self.disk_slowness = 1.0
+        self._capacity_bytes: int | None = None
         self.is_on = True
         # Counts power losses: a connection of another boot is not known any more.
         self.boot = 0
         self.process: Process | None = None
         self.lives = 0
 
+    @property
+    def capacity_bytes(self) -> int | None:
+        return self._capacity_bytes
+
+    @capacity_bytes.setter
+    def capacity_bytes(self, capacity_bytes: int | None) -> None:
+        self._capacity_bytes = self.disk.capacity_bytes = capacity_bytes
+
     def start_process(self, name: str = "") -> Process:
         """One process at a time."""
         assert self.process is None or self.process.is_dead, f"{self.process} still runs"
         self.is_on = True
+        self.world.network.send_again()
         self.lives += 1
         self.process = Process(self, name or self.name, self.lives)
         return self.process
@@ -56,6 +66,7 @@ class SimulatedMachine:
         self.is_on = False
         self.boot += 1
         self.disk = self.disk.power_loss()
+        self.disk.capacity_bytes = self._capacity_bytes
 
     def kill(self) -> None:
         """kill -9 of its process."""
@@ -64,6 +75,7 @@ class SimulatedMachine:
         for endpoint in list(self.process.endpoints):
             endpoint.process_died()
         self.disk = self.disk.kill()
+        self.disk.capacity_bytes = self._capacity_bytes
 
     def __repr__(self) -> str:
         return self.name

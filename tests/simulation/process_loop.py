@@ -238,6 +238,8 @@ class Jobs:
         loop.told_by_job = self._told
         try:
             work()
+        except BaseException as error:  # noqa: BLE001 - what ends a thread; that of a crashed machine ends anyhow
+            loop.process.fault("a thread ended", error)
         finally:
             loop.told_by_job = None
 

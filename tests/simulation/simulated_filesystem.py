@@ -124,6 +124,10 @@ class SimulatedFilesystem:
         self._faults.append(fault)
         return fault
 
+    def forget_faults(self) -> None:
+        self._faults.clear()
+        self.crash_at = None
+
     def content(self, path: str) -> bytearray:
         """The visible bytes, to look at or to damage (a damage is durable at once: it is the disk's doing)."""
         content = self.names.content(path)

@@ -87,8 +87,16 @@ class World:
         heap = self._heap
         while not is_so():
             if not heap or heap[0][0] > end_s or self.events > EVENTS_MAX:
-                raise SimulationStuck(f"not within {within_s} s: {what or is_so}")
+                raise SimulationStuck(f"{what or is_so}: not within {within_s:.0f} s")
             self.step()
+
+    def run_until_seen(self, is_so: Callable[[], object], *, within_s: float, what: str, every_s: float = 0.05) -> None:
+        """The same for what takes long to look at: that is done `every_s`."""
+        end_s = self.now_s + within_s
+        while not is_so():
+            if self.now_s > end_s or self.events > EVENTS_MAX:
+                raise SimulationStuck(f"{what}: not within {within_s:.0f} s")
+            self.run_for(every_s)
 
     def close(self) -> None:
         """Nothing happens any more."""
