@@ -21,6 +21,7 @@ from simulation.clients import (
     Mover,
     OffsetCommitter,
     OffsetReader,
+    Surroundings,
     TopicClient,
     admin_create_topic,
 )
@@ -31,6 +32,10 @@ BATCHES = 30
 
 def address(broker: BrokerProcess) -> tuple[str, int]:
     return ("127.0.0.1", broker.port)
+
+
+def around(broker: BrokerProcess, seen: History, seed: int) -> Surroundings:
+    return Surroundings([address(broker)], seen, Random(seed))
 
 
 def history() -> History:
@@ -54,10 +59,8 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
 def idempotent(broker: BrokerProcess, seen: History, place: Place, seed: int = 1) -> IdempotentProducer:
     return IdempotentProducer(
         f"producer-{seed}",
-        [address(broker)],
+        around(broker, seen, seed),
         [place],
-        history=seen,
-        rng=Random(seed),
         pause_s=0.002,
         batches_max=BATCHES,
     )
@@ -70,10 +73,8 @@ class TestRecords:
     ) -> None:
         assert run(admin_create_topic(address(broker), topic, 1, 1)) is ErrorCode.NONE
         seen, place = history(), (topic, 0)
-        careless = CarelessProducer(
-            "careless", [address(broker)], [place], history=seen, rng=Random(seed), pause_s=0.002, batches_max=BATCHES
-        )
-        consumer = Consumer("consumer", [address(broker)], place, history=seen, rng=Random(seed))
+        careless = CarelessProducer("careless", around(broker, seen, seed), [place], pause_s=0.002, batches_max=BATCHES)
+        consumer = Consumer("consumer", around(broker, seen, seed), place)
 
         run(together(idempotent(broker, seen, place, seed), careless, consumer))
 
@@ -91,9 +92,7 @@ class TestRecords:
     def test_a_damaged_batch_has_failed_for_certain(self, broker: BrokerProcess, topic: str) -> None:
         run(admin_create_topic(address(broker), topic, 1, 1))
         seen, place = history(), (topic, 0)
-        careless = CarelessProducer(
-            "careless", [address(broker)], [place], history=seen, rng=Random(3), pause_s=0.001, batches_max=100
-        )
+        careless = CarelessProducer("careless", around(broker, seen, 3), [place], pause_s=0.001, batches_max=100)
 
         run(together(careless, after=1))
 
@@ -106,7 +105,7 @@ class TestRecords:
         seen, place = history(), ("killed", 0)
         producer = idempotent(broker, seen, place)
         producer.batches_max = 1_000_000
-        consumer = Consumer("consumer", [address(broker)], place, history=seen, rng=Random(5))
+        consumer = Consumer("consumer", around(broker, seen, 5), place)
 
         async def load_and_kills() -> None:
             async with asyncio.timeout(60), asyncio.TaskGroup() as group:
@@ -133,10 +132,8 @@ class TestOffsets:
     def test_what_is_committed_last_is_read_back(self, broker: BrokerProcess, topic: str) -> None:
         run(admin_create_topic(address(broker), topic, 1, 1))
         seen, place = history(), (topic, 0)
-        committer = OffsetCommitter(
-            "committer", [address(broker)], topic, place, history=seen, rng=Random(1), pause_s=0.002
-        )
-        reader = OffsetReader("reader", [address(broker)], topic, place, history=seen, rng=Random(2), pause_s=0.002)
+        committer = OffsetCommitter("committer", around(broker, seen, 1), topic, place, pause_s=0.002)
+        reader = OffsetReader("reader", around(broker, seen, 2), topic, place, pause_s=0.002)
 
         run(together(idempotent(broker, seen, place), committer, reader, after=1))
 
@@ -152,10 +149,8 @@ class TestOperators:
         seen, place = history(), (topic, 0)
         operator = TopicClient(
             "operator",
-            [address(broker)],
+            around(broker, seen, 4),
             [f"{topic}-a", f"{topic}-b"],
-            history=seen,
-            rng=Random(4),
             pause_s=0.002,
             replication_factor=1,
         )
@@ -173,10 +168,8 @@ class TestOperators:
         seen, place = history(), (topic, 0)
         mover = Mover(
             "mover",
-            [address(broker)],
+            around(broker, seen, 4),
             [place],
-            history=seen,
-            rng=Random(4),
             node_ids=[1],
             replication_factor=1,
             pause_s=0.002,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from random import Random
 from typing import Any
 
 from protocol.errors import ErrorCode
@@ -16,9 +15,9 @@ from protocol.messages.reassignments import (
     ReassignablePartition,
     ReassignableTopic,
 )
-from simulation.clients.client import REQUEST_TIMEOUT_S, Client
+from simulation.clients.client import REQUEST_TIMEOUT_S, Client, Surroundings
 from simulation.clients.connection import Address, Connection, Disconnected, NeverSent
-from simulation.history import History, Outcome, Place
+from simulation.history import Outcome, Place
 
 TIMEOUT_MS = int((REQUEST_TIMEOUT_S - 1.0) * 1000)
 
@@ -54,15 +53,13 @@ class TopicClient(Client):
     def __init__(
         self,
         name: str,
-        bootstrap: Sequence[Address],
+        surroundings: Surroundings,
         topics: Sequence[str],
         *,
-        history: History,
-        rng: Random,
         pause_s: float = 0.5,
         replication_factor: int = 3,
     ) -> None:
-        super().__init__(name, bootstrap, history=history, rng=rng)
+        super().__init__(name, surroundings)
         self.topics = list(topics)
         self.pause_s = pause_s
         self.replication_factor = replication_factor
@@ -106,16 +103,14 @@ class Mover(Client):
     def __init__(
         self,
         name: str,
-        bootstrap: Sequence[Address],
+        surroundings: Surroundings,
         places: Sequence[Place],
         *,
-        history: History,
-        rng: Random,
         node_ids: Sequence[int],
         replication_factor: int,
         pause_s: float = 1.0,
     ) -> None:
-        super().__init__(name, bootstrap, history=history, rng=rng)
+        super().__init__(name, surroundings)
         self.places = list(places)
         self.node_ids = list(node_ids)
         self.replication_factor = replication_factor

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from random import Random
 
 from protocol.errors import ErrorCode
@@ -26,14 +27,23 @@ class ClientStuck(AssertionError):
     """A client was not served for `GIVE_UP_AFTER_S`, though it tried again and again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a client has from its world: whom to ask first, where to tell what it saw, its chance."""
+
+    bootstrap: Sequence[Address]
+    history: History
+    rng: Random
+
+
 class Client:
     """`run` ends some time after `stop`; what is under way then is finished first."""
 
-    def __init__(self, name: str, bootstrap: Sequence[Address], *, history: History, rng: Random) -> None:
+    def __init__(self, name: str, surroundings: Surroundings) -> None:
         self.name = name
-        self.history = history
-        self.rng = rng
-        self._bootstrap = list(bootstrap)
+        self.history = surroundings.history
+        self.rng = surroundings.rng
+        self._bootstrap = list(surroundings.bootstrap)
         self._addresses: dict[int, Address] = {}
         self._leaders: dict[Place, tuple[int, int]] = {}
         self._connections: dict[Address, Connection] = {}

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from random import Random
-
 from protocol.errors import ErrorCode
 from protocol.messages.fetch import FetchPartition, FetchRequest, FetchTopic, PartitionData
 from protocol.records import iterate_batches, read_records, verify_crc
-from simulation.clients.client import REQUEST_TIMEOUT_S, Client
-from simulation.clients.connection import Address, Disconnected
-from simulation.history import Fetch, History, Loss, Moment, Place, SeenRecord
+from simulation.clients.client import REQUEST_TIMEOUT_S, Client, Surroundings
+from simulation.clients.connection import Disconnected
+from simulation.history import Fetch, Loss, Moment, Place, SeenRecord
 
 FETCH_VERSIONS = (12, 13, 16)  # diverging epochs, by name; by topic id; told where the leader is
 MAX_WAIT_MS = 400
@@ -26,21 +23,19 @@ class Consumer(Client):
     def __init__(
         self,
         name: str,
-        bootstrap: Sequence[Address],
+        surroundings: Surroundings,
         place: Place,
         *,
-        history: History,
-        rng: Random,
         pause_s: float = 0.05,
     ) -> None:
-        super().__init__(name, bootstrap, history=history, rng=rng)
+        super().__init__(name, surroundings)
         self.place = place
         self.pause_s = pause_s
-        self.version = rng.choice(FETCH_VERSIONS)
+        self.version = self.rng.choice(FETCH_VERSIONS)
         self.position = 0
         self._last_epoch = -1
         # Small answers are cut in the middle of what is there: batches, segments.
-        self._bytes_max = rng.choice((200, 1000, 1 << 20))
+        self._bytes_max = self.rng.choice((200, 1000, 1 << 20))
 
     async def run(self) -> None:
         while not self.is_stopping:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from random import Random
-
 from protocol.errors import ErrorCode
 from protocol.messages.find_coordinator import FindCoordinatorRequest
 from protocol.messages.offset_commit import (
@@ -13,9 +10,9 @@ from protocol.messages.offset_commit import (
     OffsetCommitRequestTopic,
 )
 from protocol.messages.offset_fetch import OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopics
-from simulation.clients.client import REQUEST_TIMEOUT_S, Client
+from simulation.clients.client import REQUEST_TIMEOUT_S, Client, Surroundings
 from simulation.clients.connection import Address, Connection, Disconnected, NeverSent
-from simulation.history import CommittedRead, History, Outcome, Place
+from simulation.history import CommittedRead, Outcome, Place
 
 FIND_COORDINATOR_VERSION = 4
 OFFSET_COMMIT_VERSION = 8
@@ -37,15 +34,13 @@ class GroupClient(Client):
     def __init__(
         self,
         name: str,
-        bootstrap: Sequence[Address],
+        surroundings: Surroundings,
         group: str,
         place: Place,
         *,
-        history: History,
-        rng: Random,
         pause_s: float = 0.2,
     ) -> None:
-        super().__init__(name, bootstrap, history=history, rng=rng)
+        super().__init__(name, surroundings)
         self.group = group
         self.place = place
         self.pause_s = pause_s

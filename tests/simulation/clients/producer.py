@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from random import Random
 
 from protocol.errors import ErrorCode
 from protocol.messages.init_producer_id import InitProducerIdRequest
@@ -16,9 +15,9 @@ from protocol.messages.produce import (
     TopicProduceData,
 )
 from protocol.records import Compression, Record, build_batch
-from simulation.clients.client import REQUEST_TIMEOUT_S, Client
-from simulation.clients.connection import Address, Disconnected, NeverSent, Pending
-from simulation.history import History, Outcome, Place, Send
+from simulation.clients.client import REQUEST_TIMEOUT_S, Client, Surroundings
+from simulation.clients.connection import Disconnected, NeverSent, Pending
+from simulation.history import Outcome, Place, Send
 
 # Kafka's own limit of what an idempotent producer may have under way: the broker remembers five batches.
 IN_FLIGHT_MAX = 5
@@ -48,19 +47,17 @@ class Producer(Client):
     def __init__(
         self,
         name: str,
-        bootstrap: Sequence[Address],
+        surroundings: Surroundings,
         places: Sequence[Place],
         *,
-        history: History,
-        rng: Random,
         pause_s: float = 0.1,
         batches_max: int = 1_000_000,
     ) -> None:
-        super().__init__(name, bootstrap, history=history, rng=rng)
+        super().__init__(name, surroundings)
         self.places = list(places)
         self.pause_s = pause_s
         self.batches_max = batches_max
-        self.version = rng.choice(PRODUCE_VERSIONS)
+        self.version = self.rng.choice(PRODUCE_VERSIONS)
         self._values = 0
 
     async def run(self) -> None:
