@@ -60,7 +60,7 @@ class Committer:
         self._loop = loop
         self._on_failure = on_failure
         self._waiting: deque[tuple[int, OnDurable]] = deque()
-        self._catching_up: set[asyncio.Future[None]] = set()
+        self._catching_up: dict[asyncio.Future[None], None] = {}
         self._failed = False
         self._worker = worker or WorkerThread("journal-committer")
         self.wake = self._worker.wake
@@ -89,13 +89,13 @@ class Committer:
         if not self._waiting:
             return
         caught_up: asyncio.Future[None] = self._loop.create_future()
-        self._catching_up.add(caught_up)
+        self._catching_up[caught_up] = None
         self._waiting.append((self._waiting[-1][0], lambda: _complete(caught_up)))
         self.wake()
         try:
             await caught_up
         finally:
-            self._catching_up.discard(caught_up)
+            self._catching_up.pop(caught_up, None)
 
     def _resume(self, durable_sequence: int) -> None:
         waiting = self._waiting

@@ -102,7 +102,7 @@ class PartitionRuntime(Generic[S, R]):
         self._timers = Timers(clock, loop, self._expired)
         self._loading: asyncio.Task[int] | None = None
         # Everyone who was promised an answer: parked by a rule, or waiting for a commit.
-        self._unanswered: set[asyncio.Future[Any]] = set()
+        self._unanswered: dict[asyncio.Future[Any], None] = {}
         # End offset to wait for, when to stop waiting (monotonic), who, and what to say.
         self._uncommitted: deque[tuple[int, int, asyncio.Future[Any], object]] = deque()
         self._appended_end = 0
@@ -166,8 +166,8 @@ class PartitionRuntime(Generic[S, R]):
         if self.state is State.CLOSED:
             raise KafkaError(ErrorCode.NOT_COORDINATOR, "this node is not the coordinator any more")
         reply: asyncio.Future[Any] = self._loop.create_future()
-        self._unanswered.add(reply)
-        reply.add_done_callback(self._unanswered.discard)
+        self._unanswered[reply] = None
+        reply.add_done_callback(self._unanswered.pop)
 
         def decide(decision: Decision[R]) -> None:
             try:

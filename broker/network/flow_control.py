@@ -21,7 +21,7 @@ class Pausable(Protocol):
 class RequestBytes:
     def __init__(self, bytes_max: int = REQUEST_BYTES_MAX) -> None:
         self._bytes_max = bytes_max
-        self._paused: set[Pausable] = set()
+        self._paused: dict[Pausable, None] = {}
         self.held_bytes = 0
 
     @property
@@ -35,12 +35,12 @@ class RequestBytes:
         self.held_bytes -= size_bytes
         assert self.held_bytes >= 0, "bytes were given back twice"
         if self._paused and self.held_bytes <= self._bytes_max // 2:
-            paused, self._paused = self._paused, set()
+            paused, self._paused = self._paused, {}
             for connection in paused:
                 connection.go_on()
 
     def wait_for_room(self, connection: Pausable) -> None:
-        self._paused.add(connection)
+        self._paused[connection] = None
 
     def forget(self, connection: Pausable) -> None:
-        self._paused.discard(connection)
+        self._paused.pop(connection, None)

@@ -49,7 +49,8 @@ class Listener:
         self._dispatcher = dispatcher
         self._loop = loop
         self._server: asyncio.Server | None = None
-        self._connections: set[Connection] = set()
+        # In the order they came, as everything that is done to all of something is: a simulation must do it again.
+        self._connections: dict[Connection, None] = {}
         self._connections_of: Counter[str] = Counter()
         self._refused = 0
         self._silent_until_ms = 0
@@ -108,7 +109,7 @@ class Listener:
             )
         if self._connections_of[host] >= self._limits.connections_per_ip_max:
             return self._refuse(f"{host}: it has {self._connections_of[host]} (max.connections.per.ip)")
-        self._connections.add(connection)
+        self._connections[connection] = None
         self._connections_of[host] += 1
         return True
 
@@ -130,7 +131,7 @@ class Listener:
     def forget(self, connection: Connection) -> None:
         if connection not in self._connections:
             return
-        self._connections.discard(connection)
+        del self._connections[connection]
         self._connections_of[connection.client_host] -= 1
         if not self._connections_of[connection.client_host]:
             del self._connections_of[connection.client_host]

@@ -23,7 +23,7 @@ class LogStarts:
     def __init__(self, partition: Partition, host: PartitionHost) -> None:
         self._partition = partition
         self._host = host
-        self._durable: set[asyncio.Future[None]] = set()
+        self._durable: dict[asyncio.Future[None], None] = {}
         self._everywhere: dict[asyncio.Future[None], int] = {}
 
     async def delete_records_before(self, offset: int, *, timeout_ms: int) -> int:
@@ -60,13 +60,13 @@ class LogStarts:
             self._host.durability.append(journal_entries.LOG_START, [payload], lambda: _complete(durable))
         except StorageError as error:
             raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, str(error)) from error
-        self._durable.add(durable)
+        self._durable[durable] = None
         durable.add_done_callback(self._ended)
         self._host.durability.wake()
         return durable
 
     def _ended(self, durable: asyncio.Future[None]) -> None:
-        self._durable.discard(durable)
+        self._durable.pop(durable, None)
         if not durable.cancelled():
             durable.exception()  # a follower's own move is awaited by nobody; a leader's by who asked for it
 

@@ -28,7 +28,7 @@ class ReadableReplica:
         # The one that it has, if any; two attributes, for the produce path asks for the one with every request.
         self._leader_role: LeaderRole | None = None
         self._follower_role: FollowerRole | None = None
-        self._followers_of_progress: set[Callable[[ReadableReplica], None]] = set()
+        self._followers_of_progress: dict[Callable[[ReadableReplica], None], None] = {}
         self._replica_readers: list[ReplicaReader] = []
         self._high_watermark = min(max(high_watermark, log.log_start_offset), log.log_end_offset)
         self._committed_bytes = CommittedBytes()
@@ -127,10 +127,10 @@ class ReadableReplica:
 
     def follow_progress(self, on_progress: Callable[[ReadableReplica], None]) -> None:
         """Call `on_progress` whenever the high watermark moves or the role ends, until `unfollow_progress`."""
-        self._followers_of_progress.add(on_progress)
+        self._followers_of_progress[on_progress] = None
 
     def unfollow_progress(self, on_progress: Callable[[ReadableReplica], None]) -> None:
-        self._followers_of_progress.discard(on_progress)
+        self._followers_of_progress.pop(on_progress, None)
 
     def _notify_progress(self) -> None:
         if self._followers_of_progress:

@@ -94,7 +94,7 @@ class Fetcher:
         self._to_name: dict[Followed, None] = {}
         self._storing: set[Followed] = set()
         self._session = new_session()
-        self._exchanges: set[asyncio.Task[None]] = set()
+        self._exchanges: dict[asyncio.Task[None], None] = {}
         self._requests = 0
         self._will_go_on = False
         self._problem = ""
@@ -161,8 +161,8 @@ class Fetcher:
         self._to_name = {}
         self._requests += 1
         exchange = self._loop.create_task(self._exchange(request, self._session, limits))
-        self._exchanges.add(exchange)
-        exchange.add_done_callback(self._exchanges.discard)
+        self._exchanges[exchange] = None
+        exchange.add_done_callback(self._exchanges.pop)
 
     async def _exchange(self, request: FetchRequest, session: FetchSession, limits: FetcherLimits) -> None:
         try:
