@@ -39,7 +39,7 @@ from broker.network import Dispatcher, Listener, ListenerLimits
 from broker.partition import HighWatermarkCheckpoint, Partition, PartitionTable
 from broker.quorum import WrongDirectory, new_uuid
 from broker.replication import Replication
-from wal import Journal, JournalLimits
+from wal import Journal, JournalLimits, StorageError
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +62,7 @@ class Node:
         self.stop_requested: asyncio.Event = asyncio.Event()
         # Why it asks to be stopped, where its disk does not let it go on: then there is nothing left to `stop` cleanly.
         self.failure = ""
+        self._has_joined = False
 
     async def start(self) -> None:
         """Raises DirectoryInUse, WrongDirectory, StorageError or OSError: each with what to do about it."""
@@ -101,8 +102,20 @@ class Node:
             await listener.start()
         await self._member.start({bound.name: bound.port for bound in self._metadata_listeners})
         if config.is_broker:
-            await self._member.join(self.endpoints)
+            await self._join()
             self._partitions.set_aside_strays(self._publisher.image)
+
+    async def _join(self) -> None:
+        """A controller is waited for as long as it takes, but not by a node whose disk has failed meanwhile."""
+        joining = asyncio.ensure_future(self._member.join(self.endpoints))
+        failed = asyncio.ensure_future(self.stop_requested.wait())
+        await asyncio.wait((joining, failed), return_when=asyncio.FIRST_COMPLETED)
+        failed.cancel()
+        if not joining.done():
+            joining.cancel()
+            raise StorageError(self.failure)
+        joining.result()
+        self._has_joined = True
 
     @property
     def cluster_id(self) -> str:
@@ -285,7 +298,7 @@ class Node:
         reason = f"{error}; nothing more is acknowledged until this node is restarted"
         logger.critical("STORAGE FAILED: %s", reason)
         self._partitions.fail_all(reason)
-        if self._member.lifecycle.has_company:
+        if self._member.lifecycle.has_company or not self._has_joined:
             # Others have what it has and can go on; a broker that stays would keep its clients waiting.
             self._fail(reason)
 
