@@ -124,7 +124,7 @@ class CommittedRead:
 
 @dataclass(slots=True)
 class TopicChange:
-    """One attempt to create or delete a topic."""
+    """One attempt to create or delete a topic. Acknowledged means that it is as asked, by whomever it was done."""
 
     client: str
     name: str

@@ -21,14 +21,11 @@ from simulation.history import Outcome, Place
 
 TIMEOUT_MS = int((REQUEST_TIMEOUT_S - 1.0) * 1000)
 
-# Answers after which the topics are as they were. All others may hide a change that is under way or done.
-REFUSALS = frozenset(
-    {
-        ErrorCode.INVALID_REPLICATION_FACTOR,
-        ErrorCode.TOPIC_ALREADY_EXISTS,
-        ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
-    }
-)
+# Answers that say that the topics are as they were asked to be: a broker that forwarded the request twice may say so of
+# its own first attempt.
+SO_ALREADY = frozenset({ErrorCode.NONE, ErrorCode.TOPIC_ALREADY_EXISTS, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION})
+# And one after which they are as they were. All others may hide a change that is under way or done.
+REFUSALS = frozenset({ErrorCode.INVALID_REPLICATION_FACTOR})
 
 
 async def admin_create_topic(address: Address, name: str, partitions: int, replication_factor: int) -> ErrorCode:
@@ -88,8 +85,8 @@ class TopicClient(Client):
         except Disconnected:
             self.history.end_topic_change(change, Outcome.UNKNOWN)
         else:
-            done = Outcome.ACKNOWLEDGED if error is ErrorCode.NONE else Outcome.UNKNOWN
-            self.history.end_topic_change(change, Outcome.FAILED if error in REFUSALS else done)
+            known = Outcome.ACKNOWLEDGED if error in SO_ALREADY else Outcome.FAILED
+            self.history.end_topic_change(change, known if error in SO_ALREADY | REFUSALS else Outcome.UNKNOWN)
 
     async def _delete(self, connection: Connection, name: str) -> ErrorCode:
         request = DeleteTopicsRequest(topics=[DeleteTopicState(name=name)], timeout_ms=TIMEOUT_MS)
