@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from broker.log import PartitionLog, journal_entries
+from wal import StorageError
 
 if TYPE_CHECKING:
     from broker.partition.partition import Partition
@@ -57,6 +58,9 @@ class FollowerRole:
         end_offset = self.log.log_end_offset
         try:
             self.log.append_as_follower(records)
+        except StorageError:
+            self.partition.append_refused()
+            raise
         finally:
             if self.log.log_end_offset > end_offset:
                 self.partition.appended(len(records))

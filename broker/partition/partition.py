@@ -113,9 +113,7 @@ class Partition(ReadableReplica):
         try:
             result = log.append_as_leader(records, leader_epoch=role.leader_epoch, now_ms=now_ms, origin=origin)
         except StorageError as error:
-            if not log.failure:
-                # The log refuses until a write has told of it, and this may be the first append of its turn.
-                self._write_soon()
+            self.append_refused()
             raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, str(error)) from error
         if not result.is_duplicate:
             self.appended(len(records))
@@ -125,6 +123,11 @@ class Partition(ReadableReplica):
         """The log has collected `size_bytes` more for the next `write_out`."""
         self._committed_bytes.appended(self.log.log_end_offset, size_bytes)
         if not self._write_scheduled:
+            self._write_soon()
+
+    def append_refused(self) -> None:
+        """The log refuses until a write has told of it, and this may have been the first append of its turn."""
+        if not self.log.failure:
             self._write_soon()
 
     def _write_soon(self) -> None:

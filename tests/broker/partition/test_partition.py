@@ -85,6 +85,31 @@ def test_a_segment_that_could_not_be_begun_is_begun_by_a_later_append() -> None:
     run(scenario, SMALL_SEGMENTS)
 
 
+def test_a_follower_goes_on_behind_a_segment_that_could_not_be_begun() -> None:
+    """As above; the records came from its leader, and the follower fell out of the in-sync set for good."""
+
+    async def scenario(bench: Bench) -> None:
+        leader = LogOnDisk(SMALL_SEGMENTS)
+        for _ in range(2):
+            leader.append(batch(bytes(1200)))
+        fetched = [leader.log.read(offset, max_bytes=1, max_offset=2).records for offset in range(2)]
+        bench.partition.follow(2, 2)
+        role = bench.partition.following
+        assert role is not None
+        stored = asyncio.Event()
+        role.on_stored = lambda _: stored.set()
+        role.append(fetched[0])
+        await stored.wait()
+        bench.disk.fail("create", errno.ENOSPC, path_part=".log")
+        with pytest.raises(StorageError):
+            role.append(fetched[1])
+        await asyncio.sleep(0)
+        role.append(fetched[1])
+        assert bench.log.log_end_offset == 2
+
+    run(scenario, SMALL_SEGMENTS)
+
+
 def test_records_are_not_deleted_for_a_second_asker_before_they_are_for_the_first() -> None:
     """The second was told at once, because the start had moved already; a crash then brought the records back."""
 
