@@ -23,4 +23,4 @@ from simulation.soak import soak  # noqa: E402
 if __name__ == "__main__":
     # Every crash is a warning in the log; they are what is wanted here.
     logging.disable(logging.CRITICAL)
-    soak(run_log_seed, about=__doc__, operations_max=200)
+    soak(run_log_seed, about=__doc__, amounts={"lives": 8, "operations_max": 200})

@@ -20,4 +20,4 @@ from simulation.journal_scenario import run_journal_seed  # noqa: E402
 from simulation.soak import soak  # noqa: E402
 
 if __name__ == "__main__":
-    soak(run_journal_seed, about=__doc__, operations_max=120)
+    soak(run_journal_seed, about=__doc__, amounts={"lives": 8, "operations_max": 120})

@@ -6,6 +6,7 @@ checked.
 
 from __future__ import annotations
 
+import logging
 import random
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from simulation.internal_errors import InternalErrors
 from simulation.workload import start_clients
 from simulation.world import World
 
+FAULTS_MAX = 8
 READY_WITHIN_S = 30.0
 HEALED_WITHIN_S = 60.0
 CLIENTS_DONE_WITHIN_S = 150.0
@@ -32,7 +34,7 @@ class Outcome:
 
 
 class Scenario:
-    def __init__(self, seed: int, *, faults_max: int = 8, kinds: tuple[str, ...] | None = None) -> None:
+    def __init__(self, seed: int, *, faults_max: int = FAULTS_MAX, kinds: tuple[str, ...] | None = None) -> None:
         self.seed = seed
         self.world = World(seed)
         self.rng = random.Random(self.world.rng.getrandbits(64))
@@ -101,5 +103,9 @@ class Scenario:
         )
 
 
-def run_cluster_seed(seed: int, *, faults_max: int = 8) -> Outcome:
-    return Scenario(seed, faults_max=faults_max).run()
+def run_cluster_seed(seed: int, *, faults_max: int = FAULTS_MAX, verbose: bool = False) -> Outcome:
+    """`verbose` prints the log of the brokers."""
+    scenario = Scenario(seed, faults_max=faults_max)
+    if verbose:
+        scenario.internal_errors.setLevel(logging.INFO)
+    return scenario.run()
