@@ -9,7 +9,7 @@ from broker.log.checkpoints import TopicPartition, read_checkpoint, write_checkp
 from broker.log.cleaner import LogCleaner
 from broker.log.compaction import Cleanable, Compaction
 from broker.log.disk import Disk
-from broker.log.dump import DumpOptions, DumpRow, dump_file
+from broker.log.dump import dump_file, dump_journal_entry, is_log_file
 from broker.log.leader_epochs import LeaderEpochs
 from broker.log.log_config import LogConfig
 from broker.log.log_manager import LogManager, remove_paths
@@ -33,8 +33,6 @@ __all__ = [
     "Cleanable",
     "Compaction",
     "Disk",
-    "DumpOptions",
-    "DumpRow",
     "InvalidRecords",
     "LeaderEpochs",
     "LogCleaner",
@@ -45,6 +43,8 @@ __all__ = [
     "TimestampOffset",
     "TopicPartition",
     "dump_file",
+    "dump_journal_entry",
+    "is_log_file",
     "journal_entries",
     "read_checkpoint",
     "remove_paths",
