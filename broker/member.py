@@ -74,8 +74,10 @@ class Member:
             on_joined=on_joined,
             on_cut_off=on_cut_off,
             barrier=self.quorum.barrier,
+            lost=lambda: self.quorum.watch.lost,
         )
         self.quorum.watch.on_leader(self.lifecycle.controller_changed)
+        self.quorum.watch.on_lost(self.lifecycle.node_lost)
 
     def _build_log(self, filesystem: Filesystem, loop: asyncio.AbstractEventLoop) -> None:
         config, identity = self._config, self._identity
