@@ -189,6 +189,7 @@ class Node:
             members=member.members,
             brokers=member.brokers,
             voters=member.voters,
+            features=member.features,
             forwarder=member.forwarder,
             node_id=config.node_id,
             identity=self._identity,
@@ -305,8 +306,8 @@ class Node:
         await self._member.lifecycle.shut_down()
         # First whoever waits in a group: the listeners wait for these answers, too.
         self._groups.close()
-        await self._background.stop()
         await asyncio.gather(*(listener.stop() for listener in self._listeners))
+        await self._background.stop()
         await self._replication.stop()
         self._partitions.write_out()
         await self._member.stop()

@@ -54,6 +54,7 @@ class Controller:
         make_uuid: Callable[[], bytes] = new_uuid,
         remote: RemoteController | None = None,
         cluster_id_if_new: Callable[[], str] | None = None,
+        features_if_new: Callable[[], Sequence[MetadataRecord]] = tuple,
     ) -> None:
         self._node_id = node_id
         self._config = config
@@ -63,6 +64,7 @@ class Controller:
         self._make_uuid = make_uuid
         self._remote = remote
         self._cluster_id_if_new = cluster_id_if_new
+        self._features_if_new = features_if_new
         self.proposals = Proposals(quorum, publisher)
         self._creating: dict[str, asyncio.Future[None]] = {}
         self._producer_ids = ProducerIdDispenser(self._allocate_producer_ids)
@@ -85,7 +87,7 @@ class Controller:
     def active_changed(self, is_active: bool) -> None:
         """This node became the controller, or ceased to be: a cluster that is not there yet begins with its id."""
         if is_active and not self.image.cluster_id and self._cluster_id_if_new is not None:
-            self.proposals.submit([ClusterIdRecord(self._cluster_id_if_new())])
+            self.proposals.submit([ClusterIdRecord(self._cluster_id_if_new()), *self._features_if_new()])
 
     # --- the cluster and its brokers ---------------------------------------------------------------------------
 
@@ -93,7 +95,7 @@ class Controller:
         """Give a new cluster its id. Raises WrongDirectory where the log is of another cluster."""
         known = self.image.cluster_id
         if not known:
-            await self._commit([ClusterIdRecord(cluster_id)])
+            await self._commit([ClusterIdRecord(cluster_id), *self._features_if_new()])
         elif known != cluster_id:
             raise WrongDirectory(
                 f"the metadata log is of cluster {known}, but meta.properties says {cluster_id}: "
