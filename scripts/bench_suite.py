@@ -66,14 +66,14 @@ def main(
         console=console,
         budget_s=budget_minutes * 60 or math.inf,
     )
-    earlier = stored.load(STORED)["scenarios"]
+    before = stored.load(STORED)
     if budget_minutes:
         scenarios.sort(key=lambda scenario: scenario.importance)
     if resume:
         about = {"code": code_version(), "quick": quick, "rounds": rounds}
-        scenarios = [s for s in scenarios if not stored.is_done(earlier.get(s.name), s, suite.sides(s), about)]
+        scenarios = [s for s in scenarios if not stored.is_done(before["scenarios"].get(s.name), suite.sides(s), about)]
     outcomes: list[Outcome] = []
-    for outcome in suite.run(scenarios, earlier):
+    for outcome in suite.run(scenarios, stored.durations(before, quick=quick)):
         outcomes.append(outcome)
         if report:
             write_suite_report(report, outcomes)

@@ -1,4 +1,7 @@
-"""docs/performance.json: what the suite found, by scenario. A scenario that is run again takes its own place anew."""
+"""docs/performance.json: what the suite found, by scenario. A scenario that is run again takes its own place anew.
+
+How long a round of it took is kept beside that, for the quick and the full suite: a budget of minutes is made of it.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from broker.bench.scenario import Scenario
 from broker.bench.suite import Outcome
 
 
 def load(path: Path) -> dict[str, Any]:
     if not path.exists():
-        return {"scenarios": {}}
+        return {"scenarios": {}, "round_s": {}}
     found: dict[str, Any] = json.loads(path.read_text())
     return found
 
@@ -27,11 +29,24 @@ def save(path: Path, outcome: Outcome, about: Mapping[str, Any]) -> dict[str, An
     earlier = stored["scenarios"].get(name)
     if not outcome.failures or earlier is None or not earlier["sides"] or set(entry["sides"]) >= set(earlier["sides"]):
         stored["scenarios"][name] = entry
+    if not outcome.failures:
+        round_s = stored.setdefault("round_s", {}).setdefault(name, {})
+        round_s[_kind(about["quick"])] = round(outcome.took_s / about["rounds"])
     path.write_text(json.dumps(stored, indent=1) + "\n")
     return stored
 
 
-def is_done(entry: Mapping[str, Any] | None, scenario: Scenario, sides: list[str], about: Mapping[str, Any]) -> bool:
+def durations(stored: Mapping[str, Any], *, quick: bool) -> dict[str, float]:
+    """Seconds of a round, by scenario."""
+    found = stored.get("round_s", {})
+    return {name: float(took[_kind(quick)]) for name, took in found.items() if _kind(quick) in took}
+
+
+def _kind(quick: bool) -> str:
+    return "quick" if quick else "full"
+
+
+def is_done(entry: Mapping[str, Any] | None, sides: list[str], about: Mapping[str, Any]) -> bool:
     """Whether this very code was measured already, as thoroughly as it would be now."""
     if entry is None or entry["failures"]:
         return False
@@ -45,7 +60,7 @@ def is_done(entry: Mapping[str, Any] | None, scenario: Scenario, sides: list[str
 
 def _entry(outcome: Outcome, about: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "about": {**about, "took_s": round(outcome.took_s)},
+        "about": dict(about),
         "failures": outcome.failures,
         "faults": outcome.faults,
         "ratios": [{**asdict(found.bar), "rounds": [_short(x) for x in found.rounds]} for found in outcome.ratios],

@@ -94,11 +94,11 @@ class Suite:
         # side and round, with how long it took.
         self._lives: dict[tuple[int, str, int], tuple[Measurement, float]] = {}
 
-    def run(self, scenarios: Sequence[Scenario], earlier: Mapping[str, Any]) -> Iterator[Outcome]:
-        """`earlier` is what was stored of scenarios, for how long they take."""
+    def run(self, scenarios: Sequence[Scenario], round_s: Mapping[str, float]) -> Iterator[Outcome]:
+        """`round_s` is how long a round took earlier, by scenario."""
         for scenario in scenarios:
             left_s = self._deadline - time.monotonic()
-            expected_s = self.expected_s(scenario, earlier.get(scenario.name))
+            expected_s = self.expected_s(scenario, round_s.get(scenario.name))
             if expected_s > left_s:
                 times = f"it takes about {expected_s:.0f} s and {max(left_s, 0):.0f} s are left"
                 self._console.print(f"{scenario.name}: left out, for {times}")
@@ -108,15 +108,14 @@ class Suite:
     def sides(self, scenario: Scenario) -> list[str]:
         return [side for side in scenario.sides if self.with_peer or side in OURS]
 
-    def expected_s(self, scenario: Scenario, earlier: Mapping[str, Any] | None) -> float:
-        about = earlier["about"] if earlier else {}
+    def expected_s(self, scenario: Scenario, round_s: float | None) -> float:
         sides = self.sides(scenario)
         if scenario.kind == "start" and all(
             (scenario.partitions_before, side, number) in self._lives for side in sides for number in range(self.rounds)
         ):
             return 0.0
-        if about.get("took_s") and about["quick"] == self.quick:
-            return float(about["took_s"] / about["rounds"] * self.rounds)
+        if round_s is not None:
+            return round_s * self.rounds
         options: dict[str, Any] = {**scenario.options, **(scenario.quick if self.quick else {})}
         timed_s: float = (
             0.0 if "message_count" in options else options.get("warmup_s", 0.0) + options.get("duration_s", 0.0)
