@@ -29,6 +29,7 @@ from broker.controller.topics import (
     decide_create_topics,
 )
 from broker.metadata import (
+    SUPPORTED,
     ClusterIdRecord,
     MetadataImage,
     MetadataPublisher,
@@ -106,7 +107,7 @@ class Controller:
         self, *, endpoints: Mapping[str, tuple[str, int]], rack: str | None = None, incarnation_id: bytes
     ) -> int:
         """This broker is here, and fit to lead; `endpoints` are (host, port) by listener. Returns its broker epoch."""
-        registration = Registration(self._node_id, incarnation_id, endpoints, rack)
+        registration = Registration(self._node_id, incarnation_id, endpoints, rack, SUPPORTED)
         records, epoch = decide_registration(
             self.image, registration, may_be_unclean=lambda topic: False, has_valid_session=False, fenced=False
         )
