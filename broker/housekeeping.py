@@ -15,7 +15,7 @@ from broker.clock import Clock
 from broker.config import BrokerConfig
 from broker.log import Cleanable, LogCleaner, LogManager, PartitionLog, remove_paths
 from broker.partition import PartitionTable
-from wal import Filesystem, Journal, StorageError
+from wal import Filesystem, Journal, StorageError, SyncFailed
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 JOURNAL_BYTES_PER_CHECKPOINT = 128 * 1024 * 1024
 # How often it is looked whether a checkpoint is due.
 CHECKPOINT_LOOK_S = 1.0
+# A checkpoint that failed is tried again so much later: soon after the cause is gone, and no load on a disk in trouble.
+CHECKPOINT_RETRY_MS = 5_000
 # Retention of so many logs is one step; between steps the loop serves requests.
 LOGS_PER_STEP = 50
 
@@ -50,6 +52,7 @@ class Housekeeping:
         self._checkpoint_due_ms = 0
         self._journal_bytes_kept = 0
         self._checkpoint_failure = ""
+        self._retry_not_before_ms = 0
 
     def start(self, background: BackgroundTasks) -> None:
         config = self._config()
@@ -68,19 +71,33 @@ class Housekeeping:
 
     async def _checkpoint_if_due(self) -> None:
         grown_bytes = self._journal.size_bytes - self._journal_bytes_kept
-        in_time = self._clock.monotonic_ms() < self._checkpoint_due_ms
-        if in_time and grown_bytes < JOURNAL_BYTES_PER_CHECKPOINT:
+        now_ms = self._clock.monotonic_ms()
+        if self._checkpoint_failure:
+            if now_ms < self._retry_not_before_ms:
+                return
+        elif now_ms < self._checkpoint_due_ms and grown_bytes < JOURNAL_BYTES_PER_CHECKPOINT:
             return
         self._schedule_checkpoint()
         try:
             await self._checkpoint()
         except StorageError as error:
-            # Nothing is lost: the journal keeps what it has until a checkpoint succeeds. Told once, not every second.
-            if str(error) != self._checkpoint_failure:
-                logger.error("no checkpoint could be made, so the journal grows until one can: %s", error)
-            self._checkpoint_failure = str(error)
+            self._checkpoint_failed(error)
         else:
+            if self._checkpoint_failure:
+                logger.warning("checkpoints succeed again, and the journal is trimmed")
             self._checkpoint_failure = ""
+
+    def _checkpoint_failed(self, error: StorageError) -> None:
+        """Nothing is lost: the journal keeps what it has until a checkpoint succeeds. Told once, not at every try."""
+        self._retry_not_before_ms = self._clock.monotonic_ms() + CHECKPOINT_RETRY_MS
+        if self._checkpoint_failure:
+            return
+        self._checkpoint_failure = str(error)
+        if isinstance(error, SyncFailed):
+            logger.error("no checkpoint can be made any more, so the journal grows: %s", error)
+        else:
+            retry_s = CHECKPOINT_RETRY_MS // 1000
+            logger.error("no checkpoint could be made; tried again every %d s, the journal grows: %s", retry_s, error)
 
     async def _checkpoint(self) -> None:
         # Every entry below the next sequence has its records in a segment already: writing out comes before enqueueing.

@@ -20,7 +20,7 @@ from broker.cluster import (
     quorum_settings,
 )
 from broker.config import BrokerConfig, Listener, validate_topic_configs
-from broker.controller import BrokerManager, Controller, ControllerElsewhere, VoterManager
+from broker.controller import BrokerManager, Controller, ControllerElsewhere, FeatureManager, VoterManager
 from broker.handlers.controller_apis import serve_here
 from broker.handlers.services import Services
 from broker.machine import Machine
@@ -72,14 +72,16 @@ class Member:
             on_joined=on_joined,
             on_cut_off=on_cut_off,
             barrier=self.quorum.barrier,
+            lost=lambda: self.quorum.watch.lost,
         )
         self.quorum.watch.on_leader(self.lifecycle.controller_changed)
+        self.quorum.watch.on_lost(self.lifecycle.node_lost)
 
     def _build_log(self, loop: asyncio.AbstractEventLoop) -> None:
         config, identity = self._config, self._identity
         identity.follow(self._publisher)
         self.members = MemberAddresses(member_addresses(config), self._publisher)
-        transport = RaftTransport(
+        self._transport = transport = RaftTransport(
             node_id=config.node_id,
             address_of=self.members.address_of,
             own_address=self._own_address,
@@ -132,9 +134,16 @@ class Member:
                 node_id=config.node_id, forwarder=self.forwarder, channel=self.channel, publisher=publisher
             ),
             cluster_id_if_new=lambda: self._identity.cluster_id or uuid_text(self._new_uuid()),
+            features_if_new=lambda: self.features.first_records(),
         )
         quorum.watch.on_active(self.controller.active_changed)
         proposals = self.controller.proposals
+        self.features = FeatureManager(
+            node_id=config.node_id,
+            proposals=proposals,
+            quorum=quorum,
+            features_of=self._transport.features_of,
+        )
         self.brokers = BrokerManager(
             proposals=proposals,
             watch=quorum.watch,

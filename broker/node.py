@@ -2,8 +2,8 @@
 
 Start: lock the directory → open the journal → recover the logs and replay the journal onto them → bind the listeners →
 take part in the metadata log → register as a broker, and when the image shows that: open and lead partitions, which
-loads group coordinators → serve. Stop: let others lead → drain the listeners → stop what runs in the background →
-commit what is left → close the logs cleanly.
+loads group coordinators → serve. Stop: let others lead → answer who waits in groups → drain the listeners → stop what
+runs in the background → commit what is left → close the logs cleanly.
 """
 
 from __future__ import annotations
@@ -202,6 +202,7 @@ class Node:
             members=member.members,
             brokers=member.brokers,
             voters=member.voters,
+            features=member.features,
             forwarder=member.forwarder,
             node_id=config.node_id,
             identity=self._identity,
@@ -319,9 +320,9 @@ class Node:
 
     async def stop(self) -> None:
         await self._member.lifecycle.shut_down()
-        for listener in self._listeners:
-            await listener.stop()
+        # First whoever waits in a group: the listeners wait for these answers, too.
         self._groups.close()
+        await asyncio.gather(*(listener.stop() for listener in self._listeners))
         await self._background.stop()
         await self._replication.stop()
         self._partitions.write_out()

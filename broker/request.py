@@ -51,6 +51,9 @@ class Deferred:
     def request_behind(self) -> None:
         """The client's next request waits for this answer. A wait that is shorter for it ends; most are not."""
 
+    def node_stops(self) -> None:
+        """Nobody is to wait for news of a node that stops: a wait for them ends; one for work under way does not."""
+
     def deliver_to(self, deliver: Callable[[object], None]) -> None:
         if self.resolved:
             deliver(self._response)

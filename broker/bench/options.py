@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass, field
 
@@ -31,6 +32,21 @@ def parse_acks(text: str) -> int:
     if text not in known:
         raise BenchError(f"{text} is no acks: it is 0, 1 or all")
     return known[text]
+
+
+# What one client does and the other has no such thing for: with what is to be used in its place.
+LIBRDKAFKAS_OWN = {
+    "linger_ms": "a raw request holds --records-per-request records and waits for nothing",
+    "batch_size": "a raw request holds --records-per-request records",
+    "message_timeout_ms": "a raw request is given up after --request-timeout-ms and not sent again",
+    "consumer_group": "raw consumers read their partitions without a group",
+    "disable_auto_commit": "raw consumers commit nothing",
+}
+RAWS_OWN = {
+    "records_per_request": "librdkafka decides by itself what goes into a request; see --batch-size and --linger-ms",
+    "partitions_per_request": "librdkafka decides by itself what goes into a request",
+    "fan_out": "the consumers are one group, whose members read each partition once",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,12 +106,22 @@ class BenchOptions:
         ):
             if getattr(self, name) < 1:
                 raise BenchError(f"--{name.replace('_', '-')} must be at least 1")
+        self._refuse_what_is_not_of_this_client()
         if self.message_size < IDENTITY_BYTES:
             raise BenchError(f"--message-size must be at least {IDENTITY_BYTES}, for a record carries its identity")
         if self.partitions_per_request > self.partitions:
             raise BenchError("--partitions-per-request must not be above --partitions")
         if self.duration_s <= 0:
             raise BenchError("--duration must be above 0")
+
+    def _refuse_what_is_not_of_this_client(self) -> None:
+        """An option that would change nothing is refused, not ignored."""
+        if self.client == "librdkafka" and self.mode == "metadata":
+            raise BenchError("--mode metadata is measured on the wire: leave out --client librdkafka")
+        others, other = (LIBRDKAFKAS_OWN, "librdkafka") if self.client == "raw" else (RAWS_OWN, "raw")
+        for found in dataclasses.fields(self):
+            if found.name in others and getattr(self, found.name) != found.default:
+                raise BenchError(f"--{found.name.replace('_', '-')} is of --client {other} only: {others[found.name]}")
 
     @property
     def codec(self) -> Compression:

@@ -18,13 +18,17 @@ from broker.controller.leadership import (
     leads_anything_that_others_could,
 )
 from broker.metadata import (
+    SUPPORTED_BEFORE,
     BrokerChangeRecord,
     BrokerEndpoint,
     BrokerRegistration,
     BrokerRegistrationRecord,
+    FeatureRange,
     MetadataImage,
     MetadataRecord,
     UnregisterBrokerRecord,
+    finalized,
+    is_supported,
 )
 from protocol.errors import ErrorCode, KafkaError
 
@@ -37,6 +41,8 @@ class Registration:
     incarnation_id: bytes
     endpoints: Mapping[str, tuple[str, int]]
     rack: str | None = None
+    # Lowest and highest level by feature; empty where it is too old to say so.
+    features: Mapping[str, FeatureRange] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +75,10 @@ def decide_registration(
     """Records, and the broker epoch: the place of the registration in the log, which only grows.
 
     Raises KafkaError DUPLICATE_BROKER_REGISTRATION while another process with this id is alive. One at the very same
-    address cannot be: it would still hold the port.
+    address cannot be: it would still hold the port. UNSUPPORTED_VERSION for one that is too old for this cluster.
     """
     node_id = registration.node_id
+    _require_finalized(image, registration.features or SUPPORTED_BEFORE)
     existing = image.brokers.get(node_id)
     records: list[MetadataRecord] = []
     if existing is not None:
@@ -94,9 +101,21 @@ def decide_registration(
             endpoints=endpoints,
             rack=registration.rack,
             fenced=fenced,
+            features=dict(registration.features),
         ),
     )
     return records, epoch
+
+
+def _require_finalized(image: MetadataImage, supported: Mapping[str, FeatureRange]) -> None:
+    for name, level in finalized(image).items():
+        if not is_supported(name, level, supported):
+            low, high = supported.get(name, (0, 0))
+            raise KafkaError(
+                ErrorCode.UNSUPPORTED_VERSION,
+                f"Unable to register because the broker does not support finalized version {level} of {name}. "
+                f"The broker wants a version between {low} and {high}, inclusive.",
+            )
 
 
 def decide_heartbeat(image: MetadataImage, heartbeat: Heartbeat, *, may_be_unclean: MayBeUnclean) -> HeartbeatDecision:

@@ -178,6 +178,9 @@ class FetchWait(Deferred):
             self._wait_no_more()
             self.resolve(self._answer())
 
+    def node_stops(self) -> None:
+        self._end()
+
     def abandon(self) -> None:
         """The client is gone. Nothing is read for it, but its place in the connection's order becomes free."""
         if not self.resolved:

@@ -269,6 +269,9 @@ class ReplicaFetchWait(Deferred):
         """The fetcher has more to say: it follows new partitions, and would rather fetch them than wait."""
         self.end_soon()
 
+    def node_stops(self) -> None:
+        self.end()
+
     def abandon(self) -> None:
         self._timer.cancel()
         self._session.stop_waiting()

@@ -6,11 +6,15 @@ change nothing here.
 
 from __future__ import annotations
 
+import logging
+
 from broker.controller import Registration
 from broker.handlers.services import Services
 from broker.request import RequestContext
 from protocol.errors import KafkaError
 from protocol.messages.controller import BrokerRegistrationRequest, BrokerRegistrationResponse
+
+logger = logging.getLogger(__name__)
 
 
 async def handle(
@@ -21,9 +25,11 @@ async def handle(
         incarnation_id=request.incarnation_id,
         endpoints={listener.name: (listener.host, listener.port) for listener in request.listeners},
         rack=request.rack or None,
+        features={each.name: (each.min_supported_version, each.max_supported_version) for each in request.features},
     )
     try:
         epoch = await services.brokers.register(registration, cluster_id=request.cluster_id)
     except KafkaError as error:
+        logger.warning("broker %d may not register: %s", request.broker_id, error.message)
         return BrokerRegistrationResponse(error_code=error.code)
     return BrokerRegistrationResponse(broker_epoch=epoch)

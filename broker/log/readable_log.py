@@ -6,6 +6,7 @@ Nothing here changes the log; `partition_log` does.
 from __future__ import annotations
 
 import logging
+import threading
 from bisect import bisect_right
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -57,6 +58,9 @@ class ReadableLog:
         self.written_end_offset = log_end_offset
         self.recovery_point = log_end_offset
         self.failure = ""
+        # A worker that writes into the directory holds the lock and looks whether the log still has it.
+        self.directory_lock = threading.Lock()
+        self.is_gone = False
         # Of a new log: what must be durable before its first write counts.
         self.created_files: list[str] = []
         self.discarded: list[str] = []

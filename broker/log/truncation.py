@@ -93,9 +93,13 @@ def _lower_recovery_point(log: PartitionLog, offset: int) -> None:
     lowest = log.dirty.lowest_end_offset
     log.dirty.lowest_end_offset = offset if lowest is None else min(lowest, offset)
     if offset < log.recovery_point:
-        log.recovery_point = offset
-        if log.on_recovery_point_lowered is not None:
-            log.on_recovery_point_lowered(log)
+        before, log.recovery_point = log.recovery_point, offset
+        try:
+            if log.on_recovery_point_lowered is not None:
+                log.on_recovery_point_lowered(log)
+        except StorageError:
+            log.recovery_point = before  # the next try must write it
+            raise
 
 
 def _drop_segments(log: PartitionLog, dropped: list[Segment]) -> None:
@@ -146,8 +150,11 @@ class CheckpointWork:
         is gone was dropped, nobody needs it."""
         for path in self.files:
             disk.sync(path)
-        if self.epochs is not None and disk.exists(self.directory):
-            disk.write_atomically(self.log.leader_epochs_path, self.epochs)
+        if self.epochs is not None:
+            with self.log.directory_lock:
+                # Once the log is gone its directory may be that of another topic of this name.
+                if not self.log.is_gone:
+                    disk.write_atomically(self.log.leader_epochs_path, self.epochs)
         elif self.sync_directory:
             disk.sync_directory(self.directory)
 
@@ -159,6 +166,22 @@ class CheckpointWork:
         log.recovery_point = max(log.recovery_point, point)
         if self.sync_parent:
             log.created_files = []
+
+    @property
+    def discardable(self) -> list[str]:
+        """`discarded`, but for names that a log which was begun anew has taken meanwhile."""
+        taken = {path for segment in list(self.log.segments) for path in segment.paths}
+        return [path for path in self.discarded if path not in taken]
+
+    def give_back(self) -> None:
+        """The checkpoint failed where it may be tried again: the log's next one takes this part along."""
+        log = self.log
+        log.dirty.files.update(dict.fromkeys(self.files))
+        log.dirty.directory |= self.sync_directory
+        log.discarded = self.discardable + log.discarded
+        if self.epochs is not None:
+            log.leader_epochs.dirty = True
+        log.mark_dirty()
 
     def take_back(self, dirty: DirtyFiles) -> None:
         """Undo `begin_checkpoint`, before anything else happened to the log."""

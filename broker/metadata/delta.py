@@ -226,6 +226,7 @@ class MetadataDelta:
             incarnation_id=record.incarnation_id,
             fenced=record.fenced,
             in_controlled_shutdown=record.in_controlled_shutdown,
+            features=record.features,
         )
         self._set_broker(registration)
 

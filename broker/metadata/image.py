@@ -16,6 +16,8 @@ from broker.metadata.records import RESOURCE_BROKER, RESOURCE_TOPIC
 # The leader of a partition whose in-sync replicas are all away.
 NO_LEADER = -1
 
+FeatureRange = tuple[int, int]
+
 NO_CONFIGS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -30,6 +32,8 @@ class BrokerRegistration:
     incarnation_id: bytes = bytes(16)
     fenced: bool = False
     in_controlled_shutdown: bool = False
+    # The lowest and the highest level it could work at, by feature; empty where it was too old to say so.
+    features: Mapping[str, FeatureRange] = field(default_factory=dict)
 
     @property
     def is_active(self) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from broker.metadata.formats import encode_records
 from broker.metadata.image import BrokerRegistration, MetadataImage, TopicImage
 from broker.metadata.records import (
     BrokerEndpoint,
@@ -20,7 +21,6 @@ from broker.metadata.records import (
     ProducerIdsRecord,
     TopicRecord,
     decode_records,
-    encode_records,
 )
 
 _OFFSET_BYTES = 8
@@ -58,6 +58,7 @@ def _registration_record(broker: BrokerRegistration) -> BrokerRegistrationRecord
         rack=broker.rack,
         fenced=broker.fenced,
         in_controlled_shutdown=broker.in_controlled_shutdown,
+        features=dict(broker.features),
     )
 
 

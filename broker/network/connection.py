@@ -255,6 +255,9 @@ class Connection(asyncio.Protocol):
     def drain(self) -> None:
         """Read no more requests, and hang up when those that were read have their answers."""
         self._draining = True
+        for exchange in tuple(self._in_flight):
+            if exchange.deferred is not None:
+                exchange.deferred.node_stops()
         if self.is_idle:
             self.close()
         else:

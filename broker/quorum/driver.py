@@ -129,7 +129,7 @@ class RaftQuorum:
         if target is not None:
             self._node.transfer_leadership(target)
             self._readies.turn_soon()
-            await self.watch.changed_within(STOP_TIMEOUT_S)
+            await self.watch.changed_or_lost(target, STOP_TIMEOUT_S)
 
     # --- start and stop ------------------------------------------------------------------------------------------
 

@@ -1,10 +1,13 @@
-"""What the nodes of one cluster say to each other besides Kafka's own messages; versioned, and never advertised.
+"""What the nodes of one cluster say to each other besides Kafka's messages; versioned, never advertised to clients.
 
 RaftMessages (10000): messages of `raft`, in order, as `raft.encode_message` writes them. One-way: the answers of Raft
     are RaftMessages of the other side, and the response only says whether the request was for this cluster.
 JoinQuorum (10001): a node that is not a voter asks to be sent the metadata log; answered by the active controller.
 Forward (10002): a client's request, from the broker that it was sent to, to the active controller: Kafka's Envelope
     (KIP-590) with more about the client, and with the place in the metadata log that the answer speaks of.
+
+What another node speaks is asked once a connection (ApiVersions, on its listener for nodes), and what goes out is the
+newest version that both know. A new version here keeps the old ones, for nodes that are yet to be upgraded.
 
 Every node says where it can be reached: one that joins knows nobody's address but those it was configured with.
 """

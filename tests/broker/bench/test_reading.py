@@ -13,9 +13,9 @@ from broker.bench.fetch_frames import (
     read_fetch_answer,
     walk_batches,
 )
-from broker.bench.measure import SilentObserver
 from broker.bench.options import BenchOptions
 from broker.bench.payload import IDENTITY, IDENTITY_BYTES
+from broker.bench.results import SilentObserver
 from broker.bench.run import run_benchmark
 from protocol import ErrorCode, KafkaError, decode, encode
 from protocol.framing import frame

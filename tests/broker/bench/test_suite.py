@@ -7,13 +7,17 @@ from xml.etree import ElementTree
 
 import pytest
 
-from broker.bench.measure import Measurement
+from broker.bench.measurement import Measurement
 from broker.bench.options import BenchOptions
 from broker.bench.performance_page import render
 from broker.bench.report import write_suite_report
-from broker.bench.scenarios import MORE_IS_BETTER, SCENARIOS, SIDES, Scenario, select
-from broker.bench.suite import UNITS, Outcome, ratio, save
+from broker.bench.scenario import MORE_IS_BETTER, SIDES, UNITS, Scenario
+from broker.bench.scenarios import SCENARIOS, select
+from broker.bench.stored import save
+from broker.bench.suite import Outcome, ratio
 from broker.bench.svg import Line, chart, number_text
+
+ABOUT = {"taken": "2026-01-02 03:04 UTC", "commit": "abc1234", "code": "c0de", "quick": False, "rounds": 1}
 
 
 def scenario_named(name: str) -> Scenario:
@@ -75,9 +79,8 @@ def test_without_a_peer_there_is_no_ratio() -> None:
 
 def test_what_is_not_run_again_stays_on_the_page(tmp_path: Path) -> None:
     path = tmp_path / "performance.json"
-    about = {"quick": False}
-    save(path, [outcome_of("auto-create-10", commit=[0.010], kafka=[0.350])], about)
-    stored = save(path, [outcome_of("auto-create-128", commit=[0.1], kafka=[0.9])], about)
+    save(path, outcome_of("auto-create-10", commit=[0.010], kafka=[0.350]), ABOUT)
+    stored = save(path, outcome_of("auto-create-128", commit=[0.1], kafka=[0.9]), ABOUT)
 
     page = render("before\n<!-- table 7 -->\nold\n<!-- end -->\nafter\n", stored)
 
@@ -89,7 +92,7 @@ def test_on_a_noisy_machine_nothing_is_said_of_bars(tmp_path: Path) -> None:
     quiet, noisy = (outcome_of("auto-create-10", commit=[0.01], kafka=[0.35]) for _ in range(2))
     noisy.measurements[0].figures["others_cores"] = 1.5
     pages = [
-        render("<!-- table 7 -->\n<!-- end -->\n", save(tmp_path / name, [outcome], {}))
+        render("<!-- table 7 -->\n<!-- end -->\n", save(tmp_path / name, outcome, ABOUT))
         for name, outcome in (("quiet", quiet), ("noisy", noisy))
     ]
 
@@ -97,20 +100,11 @@ def test_on_a_noisy_machine_nothing_is_said_of_bars(tmp_path: Path) -> None:
     assert "other programs used up to 1.5 cores" in pages[1]
 
 
-def test_what_cannot_be_run_yet_says_so_in_the_table(tmp_path: Path) -> None:
-    outcome = Outcome(scenario_named("cluster-acks1"), skipped="needs the cluster")
-    stored = save(tmp_path / "performance.json", [outcome], {})
-
-    page = render("<!-- table 2 -->\n<!-- end -->\n", stored)
-
-    assert "needs the cluster" in page and "not taken yet" in page
-
-
 def test_faults_are_told_on_the_page(tmp_path: Path) -> None:
     outcome = outcome_of("auto-create-10", commit=[1.0])
     outcome.measurements[0].faults = 3
 
-    page = render("<!-- table 7 -->\n<!-- end -->\n", save(tmp_path / "performance.json", [outcome], {}))
+    page = render("<!-- table 7 -->\n<!-- end -->\n", save(tmp_path / "performance.json", outcome, ABOUT))
 
     assert "3 records lost" in page
 

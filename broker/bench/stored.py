@@ -1,0 +1,77 @@
+"""docs/performance.json: what the suite found, by scenario. A scenario that is run again takes its own place anew.
+
+How long a round of it took is kept beside that, for the quick and the full suite: a budget of minutes is made of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from broker.bench.suite import Outcome
+
+
+def load(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {"scenarios": {}, "round_s": {}}
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def save(path: Path, outcome: Outcome, about: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns all that is there now. A run in which a side brought nothing does not replace one that had figures."""
+    stored = load(path)
+    name = outcome.scenario.name
+    entry = _entry(outcome, about)
+    earlier = stored["scenarios"].get(name)
+    if not outcome.failures or earlier is None or not earlier["sides"] or set(entry["sides"]) >= set(earlier["sides"]):
+        stored["scenarios"][name] = entry
+    if not outcome.failures:
+        round_s = stored.setdefault("round_s", {}).setdefault(name, {})
+        round_s[_kind(about["quick"])] = round(outcome.took_s / about["rounds"])
+    path.write_text(json.dumps(stored, indent=1) + "\n")
+    return stored
+
+
+def durations(stored: Mapping[str, Any], *, quick: bool) -> dict[str, float]:
+    """Seconds of a round, by scenario."""
+    found = stored.get("round_s", {})
+    return {name: float(took[_kind(quick)]) for name, took in found.items() if _kind(quick) in took}
+
+
+def _kind(quick: bool) -> str:
+    return "quick" if quick else "full"
+
+
+def is_done(entry: Mapping[str, Any] | None, sides: list[str], about: Mapping[str, Any]) -> bool:
+    """Whether this very code was measured already, as thoroughly as it would be now."""
+    if entry is None or entry["failures"]:
+        return False
+    before = entry["about"]
+    return (
+        before.get("code") == about["code"]
+        and (about["quick"] or not before["quick"])
+        and all(len(entry["sides"].get(side, [])) >= about["rounds"] for side in sides)
+    )
+
+
+def _entry(outcome: Outcome, about: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "about": dict(about),
+        "failures": outcome.failures,
+        "faults": outcome.faults,
+        "ratios": [{**asdict(found.bar), "rounds": [_short(x) for x in found.rounds]} for found in outcome.ratios],
+        "sides": {
+            side: [{name: _short(value) for name, value in found.figures.items()} for found in outcome.of(side)]
+            for side in outcome.scenario.sides
+            if outcome.of(side)
+        },
+    }
+
+
+def _short(value: float) -> float:
+    """No more digits than mean something."""
+    return float(f"{value:.5g}")
