@@ -292,8 +292,8 @@ class LogManager:
             unfinished.give_back()
             self._root_dirty |= unfinished.sync_root
         logs = [log for log in self._dirty if not log.failure]
-        if len(logs) < len(self._dirty):
-            # Nobody syncs a log that failed: the journal keeps what it has of it.
+        if self.offline or len(logs) < len(self._dirty):
+            # Nobody syncs a log that failed, or repeats entries onto one that is offline: the journal keeps them.
             sequence = 0
         return self._start_checkpoint(sequence, logs)
 

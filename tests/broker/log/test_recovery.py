@@ -118,6 +118,25 @@ def test_a_file_shorter_than_what_was_synced_takes_its_partition_offline_and_say
     assert served.log_end_offset == 1
 
 
+def test_the_journal_keeps_what_a_full_disk_did_not_let_a_replay_repeat() -> None:
+    """The power went before a checkpoint, and the restart found no room: the next checkpoint let the journal go, and
+    with it records that were acknowledged and nowhere else. Later starts never knew that they had been there."""
+    on_disk = LogOnDisk()
+    for _ in range(5):
+        on_disk.append(batch(bytes(1000)))
+    on_disk.disk = on_disk.disk.power_loss()
+    on_disk.disk.capacity_bytes = 2000
+    logs = LogManager(on_disk.disk, DIRECTORY)
+    logs.load_all()
+    logs.replay(on_disk.entries)
+    assert ("orders", 0) in logs.offline
+    kept_from = logs.checkpoint(len(on_disk.entries) + 1)
+    on_disk.disk = on_disk.disk.kill()
+    on_disk.entries = [entry for entry in on_disk.entries if entry.sequence >= kept_from]
+    on_disk.start()
+    assert on_disk.log.log_end_offset == 5
+
+
 def test_an_offline_partition_is_looked_at_again_after_a_clean_stop() -> None:
     on_disk = LogOnDisk()
     on_disk.append(batch(b"a"))
