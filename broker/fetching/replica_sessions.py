@@ -46,7 +46,7 @@ class Follower:
 class ReplicaTarget:
     """One partition in a session; the partition tells it what happens there (`ReplicaReader`)."""
 
-    __slots__ = ("asked", "awaits_request", "error", "key", "partition", "session", "told")
+    __slots__ = ("asked", "awaits_request", "counts_no_more", "key", "partition", "session", "told")
 
     def __init__(self, session: ReplicaSession, key: TargetKey, partition: Partition) -> None:
         self.session = session
@@ -54,6 +54,8 @@ class ReplicaTarget:
         self.partition = partition
         self.asked = FetchPartition()
         self.awaits_request = False
+        # What it last named was told to a role that has ended, and the next one knows nothing of it.
+        self.counts_no_more = False
         # The high watermark and the log's start, as the follower last heard of them.
         self.told = (-1, -1)
 
@@ -67,12 +69,13 @@ class ReplicaTarget:
 
     def role_ended(self) -> None:
         self.awaits_request = False
+        self.counts_no_more = True
         self.session.has_records(self)
 
     def named(self, asked: FetchPartition, follower: Follower) -> None:
         """The follower asks from a new offset, which is all that it may be told from now on."""
         self.asked = asked
-        self.awaits_request = False
+        self.awaits_request = self.counts_no_more = False
         if asked.high_watermark != UNKNOWN_HIGH_WATERMARK:
             self.told = (asked.high_watermark, asked.log_start_offset)
         partition = self.partition
@@ -97,8 +100,8 @@ class ReplicaTarget:
         data = PartitionData(partition_index=asked.partition, high_watermark=-1, records=b"")
         try:
             error = partition.check_leader(asked.current_leader_epoch)
-            if error is not ErrorCode.NONE:
-                raise KafkaError(error)
+            if error is not ErrorCode.NONE or self.counts_no_more:
+                raise KafkaError(error or ErrorCode.NOT_LEADER_OR_FOLLOWER)
             data.log_start_offset = partition.log.log_start_offset
             data.high_watermark = partition.high_watermark
             data.diverging_epoch = diverging_epoch(partition, asked.last_fetched_epoch, asked.fetch_offset)

@@ -188,10 +188,22 @@ class BrokerMachine:
         member = getattr(self.node, "_member", None)
         return None if member is None else member.quorum
 
+    def leads(self, topic: str, index: int) -> bool:
+        partition = self.table.find(topic, index) if self.table is not None else None
+        return partition is not None and partition.leading is not None
+
     def records(self, topic: str, index: int) -> list[StoredRecord]:
         """Everything in its log of that partition, from the start; control records too."""
         partition = self.table.find(topic, index) if self.table is not None else None
         return [] if partition is None else stored_records(partition.log)
+
+    @property
+    def wants_restart(self) -> str:
+        """What its log asks an operator to restart it for, once the disk has room: what it does not serve."""
+        logs = getattr(self.node, "_logs", None)
+        if logs is None or not self.has_joined:
+            return ""
+        return next(iter([*logs.offline.values(), *(log.failure for log in logs.logs.values() if log.failure)]), "")
 
     def state(self) -> str:
         """For people: how it is and what it believes."""

@@ -70,7 +70,7 @@ class SimulatedCluster:
             return False
         image = max((broker.image for broker in self.brokers.values()), key=lambda image: image.metadata_offset)
         return all(
-            sorted(partition.isr) == sorted(partition.replicas) and partition.leader >= 0 and not partition.adding_replicas
+            set(partition.isr) == set(partition.replicas) and partition.leader >= 0 and not partition.adding_replicas
             for topic in image.topics_by_id.values()
             for partition in topic.partitions
         )

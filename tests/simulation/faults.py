@@ -15,6 +15,8 @@ from simulation.cluster import SimulatedCluster
 # How long a fault lasts, in seconds: some are over before anybody notices, some outlast a session.
 LASTS_S = (0.05, 0.3, 1.0, 2.5, 5.0)
 RESTART_S = (0.05, 0.3, 1.0, 3.0)
+# Once all is well again; a broker that could mend itself has done so by then.
+OPERATOR_LOOKS_S = 3.0
 CLOCK_JUMPS_MS = (-3_600_000, -1500, 1500, 3_600_000)
 
 
@@ -54,6 +56,15 @@ class Faults:
                 broker.resume()
             if not broker.is_running:
                 broker.start()
+        self.world.after(OPERATOR_LOOKS_S, self._operate)
+
+    def _operate(self) -> None:
+        """An operator reads the logs of the brokers, and does what they ask for."""
+        for broker in self.cluster.running:
+            if broker.wants_restart:
+                self.tell(f"{broker} is restarted by an operator: {broker.wants_restart}")
+                broker.kill()
+        self.world.after(OPERATOR_LOOKS_S, self._operate)
 
     # --- coming back ---------------------------------------------------------------------------------------------
 

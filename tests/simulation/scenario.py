@@ -63,8 +63,8 @@ class Scenario:
         try:
             with self.internal_errors:
                 self._run()
-        except AssertionError as error:
-            raise AssertionError(self._story(error)) from error
+        except (AssertionError, ExceptionGroup) as error:
+            raise AssertionError(self._story(_first(error))) from error
         finally:
             outcome = Outcome(
                 self.faults_count, self.world.trace, self.world.events, self.world.now_s, self.history.summary()
@@ -90,7 +90,7 @@ class Scenario:
         self.checker.check_end()
         assert not world.faults, f"no internal error: {world.faults[0]}"
 
-    def _story(self, error: AssertionError) -> str:
+    def _story(self, error: BaseException) -> str:
         settings = ", ".join(f"{key}={value}" for key, value in self.settings.items())
         states = "\n  ".join(broker.state() for broker in self.cluster.brokers.values())
         story = "\n  ".join(self.faults.story)
@@ -101,6 +101,11 @@ class Scenario:
             f"settings: {settings}\nstory:\n  {story}\nbrokers:\n  {states}\nclients: {self.history.summary()}\n"
             f"internal errors:\n  {internal}"
         )
+
+
+def _first(error: BaseException) -> BaseException:
+    """What a task group of a client's failed with."""
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 def run_cluster_seed(seed: int, *, faults_max: int = FAULTS_MAX, verbose: bool = False) -> Outcome:
