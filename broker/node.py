@@ -310,6 +310,9 @@ class Node:
 
     def _fail(self, reason: str) -> None:
         self.failure = reason
+        # It may be fenced before it has ended, and never learn of it: others commit offsets then, and it must not go on
+        # telling those that it knows.
+        self._cut_off(True)
         self.stop_requested.set()
 
     # --- the end -----------------------------------------------------------------------------------------------

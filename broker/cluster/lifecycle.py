@@ -35,6 +35,7 @@ REGISTRATION_RETRY_S = 0.1
 REGISTRATION_TIMEOUT_MS = 5_000.0
 SHUTDOWN_TIMEOUT_S = 5.0
 SILENCE_CHECKS_PER_SESSION = 10
+SILENCE_CHECK_S_MIN = 0.001
 
 _TO_REGISTER_AGAIN = (ErrorCode.BROKER_ID_NOT_REGISTERED, ErrorCode.STALE_BROKER_EPOCH)
 
@@ -85,6 +86,7 @@ class BrokerLifecycle:
     async def start(self, endpoints: Mapping[str, tuple[str, int]]) -> None:
         """Returns when this broker is a member that may lead. Waits for as long as there is no controller."""
         self._endpoints = endpoints
+        self._answered_s = asyncio.get_running_loop().time()
         self._task = asyncio.get_running_loop().create_task(self._live(), name="broker-lifecycle")
         joined = asyncio.ensure_future(self._joined.wait())
         await asyncio.wait([joined, self._task], return_when=asyncio.FIRST_COMPLETED)
@@ -154,8 +156,11 @@ class BrokerLifecycle:
 
     def _look_for_silence(self) -> None:
         loop, timeout_s = asyncio.get_running_loop(), self._config().broker_session_timeout_ms / 1000
-        self._silence_check = loop.call_later(timeout_s / SILENCE_CHECKS_PER_SESSION, self._look_for_silence)
-        is_silent = loop.time() - self._answered_s > timeout_s
+        left_s = self._answered_s + timeout_s - loop.time()
+        is_silent = left_s <= 0
+        # Not a moment later than the session ends: the controller does not wait for who looks late.
+        look_again_s = timeout_s / SILENCE_CHECKS_PER_SESSION if is_silent else max(left_s, SILENCE_CHECK_S_MIN)
+        self._silence_check = loop.call_later(look_again_s, self._look_for_silence)
         if is_silent and not self._is_cut_off and self.has_company:
             logger.warning("no controller has answered for %.1f s: others lead what this broker led", timeout_s)
             self._is_cut_off = True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,13 @@ LOGGER = "broker"
 
 
 class InternalErrors(logging.Handler):
-    """`with` it, the log of the brokers goes here; `echo` is told every line, with its time and process."""
+    """`with` it, the log of the brokers goes here. At a lower level `echo` is told every line, and by whom."""
 
     def __init__(self, world: World, *, level: int = logging.ERROR) -> None:
         super().__init__(level)
         self._world = world
         self._logger = logging.getLogger(LOGGER)
+        self.echo: Callable[[str], object] = print
 
     def emit(self, record: logging.LogRecord) -> None:
         loop = asyncio._get_running_loop()
@@ -33,7 +35,7 @@ class InternalErrors(logging.Handler):
         if process is not None and process.is_dead:
             return
         if self.level < logging.ERROR:
-            print(f"{self._world.now_s:9.4f} {process} {record.levelname} {record.getMessage()}")
+            self.echo(f"{self._world.now_s:9.4f} {process} {record.levelname} {record.getMessage()}")
         if record.exc_info is None or record.levelno < logging.ERROR:
             return
         error = record.exc_info[1]

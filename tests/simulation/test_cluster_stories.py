@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import logging
+
 from protocol.errors import ErrorCode
 from simulation.broker_machine import BrokerMachine
 from simulation.clients import admin_create_topic
 from simulation.cluster import SimulatedCluster
+from simulation.internal_errors import InternalErrors
 from simulation.world import World
 
 TOPIC = "orders"
@@ -16,13 +20,19 @@ def cluster_with_topic(settings: dict[str, str] | None = None) -> SimulatedClust
     cluster = SimulatedCluster(world, settings=settings)
     cluster.start()
     world.run_until(cluster.is_ready, within_s=10)
-    client = world.machine("client").start_process()
-    created = client.spawn(admin_create_topic(cluster.bootstrap[0], TOPIC, 1, 3))
-    world.run_until(created.done, within_s=10)
-    assert created.result() is ErrorCode.NONE
+    create_topic(cluster, TOPIC)
     world.run_for(1)
     assert cluster.is_quiet()
     return cluster
+
+
+def create_topic(cluster: SimulatedCluster, name: str, *, at: int = 1) -> None:
+    """`at` which broker."""
+    world = cluster.world
+    client = world.machine(f"client-{name}").start_process()
+    created = client.spawn(admin_create_topic(cluster.bootstrap[at - 1], name, 1, 3))
+    world.run_until(created.done, within_s=10)
+    assert created.result() is ErrorCode.NONE
 
 
 def leader_of(cluster: SimulatedCluster) -> BrokerMachine:
@@ -55,4 +65,31 @@ def test_a_node_whose_disk_is_full_when_it_starts_ends() -> None:
     broker.machine.capacity_bytes = None
     broker.start()
     world.run_until_seen(cluster.is_quiet, within_s=10, what="it is back")
+    world.close()
+
+
+def test_a_node_that_cannot_write_its_metadata_leads_nothing_from_then_on() -> None:
+    """It asked to be let go for five seconds, with the image it had: meanwhile others led, and took commits of offsets
+    for groups whose coordinator it still believed to be."""
+    cluster = cluster_with_topic()
+    world, leader = cluster.world, leader_of(cluster)
+    leader.machine.disk.fail("datasync", errno.EIO, path_part="metadata", times=-1)
+    create_topic(cluster, "another", at=2 if leader.node_id == 1 else 1)
+    world.run_until(lambda: leader.node is not None and leader.node.failure, within_s=10)
+    assert leader.is_running
+    assert not leader.leads(TOPIC, 0)
+    world.close()
+
+
+def test_a_broker_that_has_just_begun_is_not_cut_off() -> None:
+    """Its clock stood at an hour, and no controller had answered since midnight: it stood down, until one did."""
+    cluster = cluster_with_topic()
+    world, warnings = cluster.world, list[str]()
+    with InternalErrors(world, level=logging.WARNING) as log:
+        log.echo = warnings.append
+        for broker in cluster.brokers.values():
+            broker.kill()
+            broker.start()
+        world.run_until_seen(cluster.is_ready, within_s=10, what="they are back")
+    assert not [warning for warning in warnings if "no controller has answered" in warning]
     world.close()
