@@ -202,36 +202,50 @@ class Fetcher:
     # --- answers -------------------------------------------------------------------------------------------------
 
     def _received(self, response: FetchResponse) -> None:
+        taken: list[tuple[Followed, PartitionData]] = []
         for topic in response.responses:
             for data in topic.partitions:
                 followed = self._followed.get((topic.topic_id, data.partition_index))
-                if followed is not None and followed.role.is_current:
-                    self._take(followed, data)
+                if followed is not None and followed.role.is_current and self._take(followed, data):
+                    taken.append((followed, data))
         if self._storing:
             self._write_out()
+        # After the write: the disk may have refused records that the leader's high watermark covers.
+        for followed, data in taken:
+            self._learn(followed, data)
         self._go_on()
 
-    def _take(self, followed: Followed, data: PartitionData) -> None:
-        role = followed.role
+    def _take(self, followed: Followed, data: PartitionData) -> bool:
+        """Whether it belongs to this log, and brought what more there is of it."""
         try:
             if data.error_code != ErrorCode.NONE:
                 self._refused(followed, data)
-                return
+                return False
             if data.diverging_epoch.epoch != -1 or data.diverging_epoch.end_offset != -1:
-                role.truncate(data.diverging_epoch.epoch, data.diverging_epoch.end_offset)
+                followed.role.truncate(data.diverging_epoch.epoch, data.diverging_epoch.end_offset)
                 self._storing.add(followed)
-                return
+                return False
             if data.records:
                 self._append(followed, data.records)
-            start_offset = role.log.log_start_offset
+        except (KafkaError, StorageError) as error:
+            self._back_off(followed, str(error))
+            return False
+        followed.failures = 0
+        followed.problem = ""
+        return True
+
+    def _learn(self, followed: Followed, data: PartitionData) -> None:
+        role = followed.role
+        if not role.is_current:
+            return
+        start_offset = role.log.log_start_offset
+        try:
             role.learn(high_watermark=data.high_watermark, log_start_offset=data.log_start_offset)
-            if role.log.log_start_offset != start_offset and followed not in self._storing:
-                self._to_name[followed] = None  # the leader waits for it (DeleteRecords)
         except (KafkaError, StorageError) as error:
             self._back_off(followed, str(error))
             return
-        followed.failures = 0
-        followed.problem = ""
+        if role.log.log_start_offset != start_offset and followed not in self._storing:
+            self._to_name[followed] = None  # the leader waits for it (DeleteRecords)
 
     def _append(self, followed: Followed, records: bytes | memoryview) -> None:
         if read_batch_header(records).base_offset < followed.role.log.log_end_offset:
