@@ -118,6 +118,7 @@ class _Lane:
         self._in_flight_max = self._rng.randint(1, IN_FLIGHT_MAX)
         self._producer_id, self._epoch, self._next_sequence = -1, 0, 0
         self._unacknowledged: list[_Batch] = []
+        self._is_known = False
 
     async def run(self) -> None:
         producer = self._producer
@@ -161,7 +162,9 @@ class _Lane:
         await producer.leader_known(self._place)
         refused: list[str] = []
         under_way: list[tuple[_Batch, Pending]] = []
-        for batch in self._unacknowledged:
+        # A partition takes any sequence as the first of a producer that it does not know: were the first batch refused
+        # and the second not, the first could never come.
+        for batch in self._unacknowledged if self._is_known else self._unacknowledged[:1]:
             try:
                 under_way.append((batch, await producer.send(self._place, batch.records)))
             except NeverSent as error:
@@ -176,13 +179,15 @@ class _Lane:
                 continue
             if answer.error_code in (ErrorCode.NONE, ErrorCode.DUPLICATE_SEQUENCE_NUMBER):
                 self._unacknowledged.remove(batch)
+                self._is_known = True
                 offset = answer.base_offset if answer.error_code == ErrorCode.NONE else -1
                 producer.history.end_send(batch.send, Outcome.ACKNOWLEDGED, offset)
             else:
                 refused.append(ErrorCode(answer.error_code).name)
         if refused:
             producer.forget_leader(self._place)
-        return refused[0] if refused else None
+            return refused[0]
+        return "the others follow the first" if self._unacknowledged else None
 
 
 class CarelessProducer(Producer):
