@@ -18,14 +18,15 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "raft")]
 CHUNK = 50
 
 
-def run_chunk(first: int, count: int) -> tuple[int, int, list[str]]:
+def run_chunk(first: int, count: int, is_hard: bool) -> tuple[int, int, list[str]]:
     """Steps, entries committed and failures of these seeds."""
+    from raft_hard_scenario import HardScenario
     from raft_scenario import Scenario
 
     steps = entries = 0
     failures = []
     for seed in range(first, first + count):
-        scenario = Scenario(seed)
+        scenario = HardScenario(seed) if is_hard else Scenario(seed)
         try:
             scenario.run()
         except AssertionError as error:
@@ -40,6 +41,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=10_000, help="how many (default 10000)")
     parser.add_argument("--first", type=int, default=0, help="the first seed (default 0)")
     parser.add_argument("--processes", type=int, default=2, help="worker processes (default 2)")
+    parser.add_argument("--hard", action="store_true", help="the weather in which logs diverge all the time")
     arguments = parser.parse_args()
     began = monotonic()
     done = steps = entries = 0
@@ -48,7 +50,8 @@ def main() -> int:
         firsts = range(arguments.first, arguments.first + arguments.seeds, CHUNK)
         last = arguments.first + arguments.seeds
         counts = [min(CHUNK, last - first) for first in firsts]
-        for count, (more_steps, more_entries, failed) in zip(counts, pool.map(run_chunk, firsts, counts), strict=True):
+        chunks = pool.map(run_chunk, firsts, counts, [arguments.hard] * len(counts))
+        for count, (more_steps, more_entries, failed) in zip(counts, chunks, strict=True):
             done, steps, entries = done + count, steps + more_steps, entries + more_entries
             failures += failed
             for failure in failed:

@@ -39,9 +39,16 @@ class Observer:
     # --- elections ---
 
     def elected(self, node: Any, term: int, node_id: int) -> None:
-        """ElectionSafety, LeaderCompleteness."""
+        """ElectionSafety, ElectedByMajority, LeaderCompleteness."""
         other = self.leaders.setdefault(term, node_id)
         require(other == node_id, "ElectionSafety", f"nodes {other} and {node_id} both lead term {term}")
+        voters = node._state.configurations.current.voters
+        given = sorted(voter for voter in voters if self._has_vote(voter, term, node_id))
+        require(
+            len(given) >= majority(len(voters)),
+            "ElectedByMajority",
+            f"node {node_id} leads term {term} with the votes of {given} of {sorted(voters)}",
+        )
         log = node._state.log
         for entry in self.history[max(0, log.first_index - 1) :]:
             # A late leader of an old term need not have what later terms committed.
@@ -51,19 +58,20 @@ class Observer:
                 f"leader {node_id} of term {term} lacks committed entry {entry.index} of term {entry.term}",
             )
 
-    def sends(self, node_id: int, message: object) -> None:
+    def _has_vote(self, voter: int, term: int, candidate: int) -> bool:
+        """Given to others, or to itself, which nobody needs to be told."""
+        kept = self.disks[voter].durable.hard_state()
+        own = voter == candidate and (kept.term, kept.voted_for) == (term, candidate)
+        return own or self.votes.get((term, voter)) == candidate
+
+    def sends(self, node: Any, node_id: int, message: object) -> None:
         """OneVotePerTerm, DurableBeforeSent: what a message vouches for is on the sender's disk."""
         if isinstance(message, VoteRequest) and not message.pre_vote:
             self._vote(node_id, message.term, node_id)
         elif isinstance(message, VoteResponse) and message.granted and not message.pre_vote:
             self._vote(node_id, message.term, message.recipient)
         elif isinstance(message, AppendResponse) and not message.rejected and message.index > 0:
-            durable = self.disks[node_id].durable
-            require(
-                durable.last_index() >= message.index,
-                "DurableBeforeSent",
-                f"node {node_id} acknowledges {message.index}, its disk ends at {durable.last_index()}",
-            )
+            self._acknowledges(node, node_id, message)
         if not isinstance(message, VoteRequest | VoteResponse):
             durable_term = self.disks[node_id].durable.hard_state().term
             require(
@@ -71,6 +79,22 @@ class Observer:
                 "DurableBeforeSent",
                 f"node {node_id} speaks of term {message.term}, its disk of {durable_term}",  # type: ignore[attr-defined]
             )
+
+    def _acknowledges(self, node: Any, node_id: int, message: AppendResponse) -> None:
+        """What is on its disk up to there must be what its log says, not what stood there before."""
+        durable, log = self.disks[node_id].durable, node._state.log
+        there = durable.last_index() >= message.index
+        # An answer of an older term may speak of entries that have been replaced since: nobody listens to it. And a
+        # snapshot under way may have taken the place of this part of the log.
+        term = log.term(message.index) if message.term == node._state.term else None
+        if there and term is not None and message.index > durable.snapshot().index:
+            there = durable.term(message.index) == term
+        require(
+            there,
+            "DurableBeforeSent",
+            f"node {node_id} acknowledges {message.index}, its disk ends at {durable.last_index()} with term "
+            f"{durable.term(durable.last_index())}",
+        )
 
     def _vote(self, voter: int, term: int, candidate: int) -> None:
         other = self.votes.setdefault((term, voter), candidate)
@@ -122,26 +146,22 @@ class Observer:
 
     def log_is_sane(self, node: Any, node_id: int, committed_before: int) -> int:
         """MonotonicCommit, LogReachesCommit, SnapshotAtLogStart."""
+        # Asked four times a step: the words are made when they are needed.
         log = node._state.log
-        require(
-            log.committed >= committed_before,
-            "MonotonicCommit",
-            f"node {node_id} goes from {committed_before} to {log.committed}",
-        )
-        require(
-            log.last_index >= log.committed,
-            "LogReachesCommit",
-            f"node {node_id} ends at {log.last_index}, committed {log.committed}",
-        )
-        if log.committed > committed_before and node.is_leader:
-            self.commits(node, log.committed)
+        committed, last_index = log.committed, log.last_index
+        if committed < committed_before:
+            raise InvariantBroken(f"MonotonicCommit: node {node_id} goes from {committed_before} to {committed}")
+        if last_index < committed:
+            raise InvariantBroken(f"LogReachesCommit: node {node_id} ends at {last_index}, committed {committed}")
+        if committed > committed_before and node.is_leader:
+            self.commits(node, committed)
         storage = self.disks[node_id].current
-        require(
-            storage.first_index() <= storage.snapshot().index + 1,
-            "SnapshotAtLogStart",
-            f"node {node_id} starts at {storage.first_index()}, snapshot {storage.snapshot().index}",
-        )
-        return int(log.committed)
+        first_index, snapshot_index = storage.first_index(), storage.snapshot().index
+        if first_index > snapshot_index + 1:
+            raise InvariantBroken(
+                f"SnapshotAtLogStart: node {node_id} starts at {first_index}, snapshot {snapshot_index}"
+            )
+        return int(committed)
 
     def logs_match(self, nodes: dict[int, Any]) -> None:
         """LogMatching: the same (index, term) means the same entry and the same past."""

@@ -11,7 +11,7 @@ from heapq import heappop, heappush
 from random import Random
 
 from raft_disk import Disk, Operation
-from raft_invariants import Observer, require
+from raft_invariants import InvariantBroken, Observer
 from raft_machine import TICK_MS, Faults, SimulatedNode, StateMachine
 
 from raft import (
@@ -26,6 +26,9 @@ from raft import (
     encode_message,
 )
 from raft.messages import Message
+
+# What one event may lead to: a node that never comes to rest would let no time pass.
+READIES_PER_PUMP_MAX = 1000
 
 
 class Cluster:
@@ -175,7 +178,9 @@ class Cluster:
     def _pump(self, node: SimulatedNode) -> None:
         assert node.raft is not None
         self._observe(node)
-        while len(node.under_way) < self.faults.readies_under_way:
+        for _ in range(READIES_PER_PUMP_MAX):
+            if len(node.under_way) >= self.faults.readies_under_way:
+                return
             ready = node.raft.ready()
             self._observe(node)
             if ready is None:
@@ -185,6 +190,7 @@ class Cluster:
             node.under_way.append((ready, operations))
             if len(node.under_way) == 1:
                 self._persist_next(node)
+        raise InvariantBroken(f"Rest: node {node.id} has always more to do at {self.now:.1f} ms")
 
     def _persist_next(self, node: SimulatedNode) -> None:
         ready, operations = node.under_way[0]
@@ -243,7 +249,8 @@ class Cluster:
     def _observe(self, node: SimulatedNode) -> None:
         assert node.raft is not None
         state = node.raft._state
-        require(state.term >= node.term, "MonotonicTerm", f"node {node.id}: {node.term} to {state.term}")
+        if state.term < node.term:
+            raise InvariantBroken(f"MonotonicTerm: node {node.id}: {node.term} to {state.term}")
         node.term = state.term
         node.committed = self.observer.log_is_sane(node.raft, node.id, node.committed)
         if state.role is not node.role:
@@ -267,7 +274,7 @@ class Cluster:
     def _send(self, node: SimulatedNode, messages: list[Message]) -> None:
         faults, random = self.faults, self.random
         for message in messages:
-            self.observer.sends(node.id, message)
+            self.observer.sends(node.raft, node.id, message)
             if random.random() < faults.drop:
                 continue
             copies = 2 if random.random() < faults.duplicate else 1
@@ -306,8 +313,12 @@ class Cluster:
 
     def leader(self) -> int | None:
         """Of the highest term that has one."""
-        leaders = [(raft._state.term, node_id) for node_id, raft in self.running().items() if raft.is_leader]
-        return max(leaders)[1] if leaders else None
+        found, newest = None, -1
+        for node_id, node in self.nodes.items():
+            raft = node.raft
+            if raft is not None and raft.is_leader and raft._state.term >= newest:
+                found, newest = node_id, raft._state.term
+        return found
 
     def propose(self, node_id: int, data: bytes, answer: Callable[[Outcome], None]) -> bool:
         """False if the node refused; else `answer` is called once."""

@@ -15,7 +15,7 @@ from raft_simulator import Cluster
 
 from raft import Outcome
 
-SEEDS = range(12)
+SEEDS = range(100)
 
 
 def cluster_for(seed: int, smallest: int, largest: int) -> Cluster:

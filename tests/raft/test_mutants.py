@@ -11,6 +11,7 @@ from inspect import isfunction
 
 import pytest
 import raft_mutants
+from raft_hard_scenario import HardScenario
 from raft_scenario import Scenario
 
 # Where to begin: the first seed that caught it when this was written. Others follow if it does not any more.
@@ -26,6 +27,14 @@ BY_SIMULATOR = {
     "read_before_the_own_term_commits": 66,
     "read_without_asking_a_majority": 109,
     "commit_kept_ahead_of_its_entries": 11087,
+    "configuration_change_before_the_own_term_commits": 66,
+    "removed_voter_may_not_campaign": 127,
+    "no_pre_vote_and_no_stickiness": 67,
+}
+BY_HARD_SIMULATOR = {
+    "every_vote_response_counted": 0,
+    "two_configuration_changes_at_once": 22,
+    "old_term_committed_by_counting": 262,
 }
 SEEDS_TRIED = 400
 
@@ -80,13 +89,22 @@ def named_test(name: str) -> Callable[[], None]:
 @pytest.mark.parametrize("mutant", BY_SIMULATOR)
 def test_the_simulator_catches(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     getattr(raft_mutants, mutant)(monkeypatch)
-    first = BY_SIMULATOR[mutant]
+    assert_caught(Scenario, BY_SIMULATOR[mutant])
+
+
+@pytest.mark.parametrize("mutant", BY_HARD_SIMULATOR)
+def test_the_simulator_catches_in_hard_weather(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    getattr(raft_mutants, mutant)(monkeypatch)
+    assert_caught(HardScenario, BY_HARD_SIMULATOR[mutant])
+
+
+def assert_caught(scenario: type[Scenario], first: int) -> None:
     for seed in range(first, first + SEEDS_TRIED):
         try:
-            Scenario(seed).run()
+            scenario(seed).run()
         except AssertionError:
             return
-    pytest.fail(f"{mutant} survived {SEEDS_TRIED} seeds")
+    pytest.fail(f"it survived {SEEDS_TRIED} seeds")
 
 
 @pytest.mark.parametrize("mutant", BY_TEST)
@@ -102,4 +120,4 @@ def test_every_mutant_is_in_the_table() -> None:
     functions = {
         name for name, each in vars(raft_mutants).items() if isfunction(each) and each.__module__ == "raft_mutants"
     }
-    assert functions == set(BY_SIMULATOR) | set(BY_TEST)
+    assert functions == set(BY_SIMULATOR) | set(BY_HARD_SIMULATOR) | set(BY_TEST)

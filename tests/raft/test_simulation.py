@@ -5,10 +5,12 @@ from __future__ import annotations
 from math import inf
 
 import pytest
+from raft_hard_scenario import HardScenario
 from raft_linearizability import Operation, is_linearizable
 from raft_scenario import Scenario
 
 SEEDS = 300
+HARD_SEEDS = 100
 SEEDS_PER_TEST = 10
 
 # Seeds that failed once, and why.
@@ -27,6 +29,12 @@ KEPT_SEEDS = {
 def test_every_invariant_holds_at_every_step(first: int) -> None:
     for seed in range(first, first + SEEDS_PER_TEST):
         Scenario(seed).run()
+
+
+@pytest.mark.parametrize("first", range(0, HARD_SEEDS, SEEDS_PER_TEST))
+def test_every_invariant_holds_where_logs_diverge_all_the_time(first: int) -> None:
+    for seed in range(first, first + SEEDS_PER_TEST):
+        HardScenario(seed).run()
 
 
 @pytest.mark.parametrize("seed", [seed for seed in KEPT_SEEDS if seed >= SEEDS])
