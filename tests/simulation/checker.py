@@ -8,9 +8,9 @@ checker.check_end()                # AssertionError: its first words are the pro
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
+from broker.metadata import EMPTY_IMAGE
 from simulation import invariants_of_groups_and_metadata, invariants_of_records
 from simulation.evidence import Evidence
 from simulation.history import History
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from simulation.process import Process
 
 INVARIANTS = invariants_of_records.INVARIANTS + invariants_of_groups_and_metadata.INVARIANTS
-
-# A look costs about what a turn of the loop costs. What went wrong between two looks stays wrong: nothing mends a
-# number that went back but the next life.
-TURNS_PER_LOOK = 6
 
 
 def check(evidence: Evidence) -> None:
@@ -43,24 +39,20 @@ class Checker:
         self._cluster = cluster
         self._history = history
         self._brokers = {broker.machine.name: broker for broker in cluster.brokers.values()}
-        self._turns: Counter[str] = Counter()
         self._high_watermarks = NeverBack("the high watermark of a replica")
         self._leader_epochs = NeverBack("the leader epoch of a replica")
         self._metadata_offsets = NeverBack("the metadata of a node")
         self._terms = NeverBack("the term of a node")
         self._leaders = OneLeaderPerEpoch()
         self.looks = 0
+        self._newest = EMPTY_IMAGE
 
     def watch(self) -> None:
         self._cluster.world.after_turn.append(self._after_turn)
 
     def _after_turn(self, process: Process) -> None:
-        name = process.machine.name
-        broker = self._brokers.get(name)
-        if broker is None:
-            return
-        self._turns[name] += 1
-        if self._turns[name] % TURNS_PER_LOOK == 0 and broker.node is not None:
+        broker = self._brokers.get(process.machine.name)
+        if broker is not None and broker.node is not None:
             self.look(broker)
 
     # --- at all times --------------------------------------------------------------------------------------------
@@ -68,6 +60,7 @@ class Checker:
     def look(self, broker: BrokerMachine) -> None:
         self.looks += 1
         node_id, process = broker.node_id, broker.process
+        self._newest = max((other.image for other in self._brokers.values()), key=lambda image: image.metadata_offset)
         self._metadata_offsets.see(node_id, process, broker.image.metadata_offset)
         if broker.quorum is not None and broker.quorum.term > 0:  # 0 until it has read its disk
             # Over all lives: the term is on disk before anything is said in it.
@@ -92,8 +85,7 @@ class Checker:
 
     def _durable_ends(self, partition: Partition) -> dict[int, int]:
         """Of the in-sync replicas as the newest metadata knows them, where it names this very leader."""
-        newest = max((broker.image for broker in self._brokers.values()), key=lambda image: image.metadata_offset)
-        topic = newest.topics_by_id.get(partition.topic_id)
+        topic = self._newest.topics_by_id.get(partition.topic_id)
         assigned = topic.partitions[partition.index] if topic is not None else None
         if assigned is None or assigned.leader_epoch != partition.leader_epoch:
             return {}

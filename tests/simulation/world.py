@@ -27,7 +27,7 @@ class SimulationStuck(AssertionError):
 
 
 class World:
-    """`after_turn` is told of every turn of a process's loop, once it is over."""
+    """`after_turn` is told of processes again and again, when a turn of the loop is over."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
