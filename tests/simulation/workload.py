@@ -32,6 +32,7 @@ TOPIC = "orders"
 GROUP = "billing"
 CHURNED_TOPICS = ("passing-a", "passing-b")
 MACHINES = 2
+MORTAL_MACHINE = "client-0"
 # A mean pause between two bursts: a seed is to be cheap, and a few hundred records show as much as many.
 PRODUCER_PAUSE_S = 0.2
 CONSUMER_PAUSE_S = 0.15
@@ -45,10 +46,14 @@ class Workload:
         self._cluster = cluster
         self._history = history
         self._rng = Random(rng.getrandbits(64))
-        self.replication_factor = min(3, len(cluster.brokers))
+        # With one broker fewer than there are, replicas can move from one to another.
+        self.replication_factor = min(self._rng.choice((3, 3, 2)), len(cluster.brokers))
         self.places: list[Place] = [(TOPIC, index) for index in range(self._rng.choice((1, 1, 2, 3)))]
         self.clients = self._clients()
         self._tasks: list[asyncio.Task[None]] = []
+        # One that dies in the middle of its work, whatever that is: nobody may count on what it was not told.
+        self._mortal = IdempotentProducer("mortal", self._around(), self.places, pause_s=PRODUCER_PAUSE_S)
+        self._dies_after_s = self._rng.uniform(0.2, 5) if self._rng.random() < 0.4 else None
 
     def _clients(self) -> list[Client]:
         rng, places = self._rng, self.places
@@ -73,7 +78,7 @@ class Workload:
             operators.append(
                 TopicClient("operator", self._around(), CHURNED_TOPICS, replication_factor=self.replication_factor)
             )
-        if rng.random() < 0.6:
+        if self.replication_factor == 2 or rng.random() < 0.6:
             operators.append(
                 Mover(
                     "mover",
@@ -98,6 +103,16 @@ class Workload:
             process = processes[number % MACHINES]
             self._tasks.append(process.spawn(self._run(client), name=client.name))
 
+        if self._dies_after_s is not None:
+            world = self._cluster.world
+            world.machine(MORTAL_MACHINE).start_process().spawn(self._run(self._mortal), name="mortal")
+            world.after(self._dies_after_s, self._kill_mortal)
+
+    def _kill_mortal(self) -> None:
+        machine = self._cluster.world.machine(MORTAL_MACHINE)
+        if machine.process is not None and not machine.process.is_dead:
+            machine.kill()
+
     async def _run(self, client: Client) -> None:
         await client.persist(f"to create {TOPIC}", lambda: self._create_topic(client))
         await client.run()
@@ -107,6 +122,7 @@ class Workload:
         return None if error in (ErrorCode.NONE, ErrorCode.TOPIC_ALREADY_EXISTS) else error.name
 
     def stop(self) -> None:
+        self._kill_mortal()
         for client in self.clients:
             client.stop()
 

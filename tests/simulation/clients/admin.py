@@ -105,7 +105,7 @@ class Mover(Client):
         *,
         node_ids: Sequence[int],
         replication_factor: int,
-        pause_s: float = 1.0,
+        pause_s: float = 0.7,
     ) -> None:
         super().__init__(name, surroundings)
         self.places = list(places)
@@ -123,15 +123,15 @@ class Mover(Client):
         self.close()
 
     async def _act(self, connection: Connection) -> None:
-        place, choice = self.rng.choice(self.places), self.rng.random()
-        if choice < 0.4:
-            await self._ask(connection, "elected", _elect_preferred(place), version=2)
-        elif choice < 0.9:
-            # As many replicas as there were, but others, and others first.
+        """As many replicas as there were, but others, and others first; then perhaps something that goes with it."""
+        place, then = self.rng.choice(self.places), self.rng.random()
+        if then < 0.8:
             replicas = self.rng.sample(self.node_ids, self.replication_factor)
             await self._ask(connection, "moved", _reassign(place, replicas), version=1)
-        else:
+        if then < 0.2:
             await self._ask(connection, "cancelled", _reassign(place, None), version=1)
+        elif then > 0.5:
+            await self._ask(connection, "elected", _elect_preferred(place), version=2)
 
     async def _ask(self, connection: Connection, what: str, request: Any, *, version: int) -> None:
         response = await connection.call(request, version=version, within_s=REQUEST_TIMEOUT_S)
