@@ -22,7 +22,7 @@ from broker.log.checkpoints import TopicPartition
 from broker.log.closed_sizes import ClosedSizes
 from broker.log.discards import Discards
 from broker.log.disk import OPEN_FILES_DEFAULT, Disk
-from broker.log.journal_entries import KINDS, REMOVED, decode
+from broker.log.journal_entries import KINDS, decode
 from broker.log.log_config import LogConfig
 from broker.log.partition_directory import (
     DELETE_SUFFIX,
@@ -169,19 +169,18 @@ class LogManager:
                 continue
             applied += 1
             try:
-                if decoded.kind == REMOVED:
-                    del self._replays[(decoded.topic_id, decoded.partition)]
-                    self.delete(replay.log, now_ms)
-                else:
-                    replay.apply(decoded)
+                replay.apply(decoded)
             except StorageError as error:
                 self._take_offline(replay.log, str(error))
-        self._finish_replay()
+        self._finish_replay(now_ms)
         return applied
 
-    def _finish_replay(self) -> None:
+    def _finish_replay(self, now_ms: int) -> None:
         uncovered: list[PartitionLog] = []
         for replay in list(self._replays.values()):
+            if replay.is_removed:
+                self._delete_removed(replay.log, now_ms)
+                continue
             replay.finish()
             if replay.hole:
                 self._take_offline(replay.log, f"the journal and the segments do not join: {replay.hole}")
@@ -192,6 +191,12 @@ class LogManager:
         # or a second crash could take them from under it.
         if uncovered:
             self._start_checkpoint(0, uncovered).run()
+
+    def _delete_removed(self, log: PartitionLog, now_ms: int) -> None:
+        try:
+            self.delete(log, now_ms)
+        except StorageError as error:
+            self._take_offline(log, str(error))
 
     def _take_offline(self, log: PartitionLog, reason: str) -> None:
         logger.error("partition %s is offline: %s", log, reason)

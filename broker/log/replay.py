@@ -21,7 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from broker.log import truncation
-from broker.log.journal_entries import APPEND, LOG_START, RESTARTED, TRUNCATE, LogEntry
+from broker.log.journal_entries import APPEND, LOG_START, REMOVED, RESTARTED, TRUNCATE, LogEntry
 from broker.log.partition_log import PartitionLog
 from broker.log.recovery import VerifiedBatches
 from protocol.records import BatchHeader, iterate_batches
@@ -37,12 +37,15 @@ class LogReplay:
     covered_end: int
     start_offset: int  # where the log is to start; it may not reach so far before the replay is through
     hole: str = ""
+    # Whether the replica was taken away, and nothing has come since that speaks of another one.
+    is_removed: bool = False
 
     @property
     def has_uncovered(self) -> bool:
         return self.log.log_end_offset > self.covered_end
 
     def apply(self, entry: LogEntry) -> None:
+        self.is_removed = entry.kind == REMOVED
         if entry.kind == APPEND:
             self._append(entry)
         elif entry.kind == TRUNCATE:
@@ -51,10 +54,16 @@ class LogReplay:
             # Moved at the end: the log may not reach so far yet.
             self.start_offset = max(self.start_offset, entry.offset)
         elif entry.kind == RESTARTED:
-            self.log.truncate_fully_and_start_at(entry.offset)
-            self.verified = VerifiedBatches(entry.offset)
-            self.covered_end = self.start_offset = entry.offset
-            self.hole = ""
+            self._restart(entry.offset)
+        elif entry.kind == REMOVED:
+            # A replica that was moved away may have come back, under the same topic id: what follows is all it has.
+            self._restart(0)
+
+    def _restart(self, offset: int) -> None:
+        self.log.truncate_fully_and_start_at(offset)
+        self.verified = VerifiedBatches(offset)
+        self.covered_end = self.start_offset = offset
+        self.hole = ""
 
     def finish(self) -> None:
         """The journal is through."""

@@ -12,6 +12,7 @@ from log_harness.logs import DIRECTORY, TOPIC, TOPIC_ID, LogOnDisk
 
 from broker.log import LogConfig, LogManager, journal_entries, remove_paths
 from broker.log.partition_directory import decode_metadata, encode_metadata, parse_directory_name, renamed
+from protocol.records import iterate_batches, read_records
 from wal import CorruptionError, Entry, StorageError
 
 
@@ -92,6 +93,38 @@ def test_a_replay_passes_over_partitions_that_are_gone_and_removes_again() -> No
     logs.load_all()
     assert logs.replay(on_disk.entries) == 2
     assert logs.logs == {}
+
+
+@pytest.mark.parametrize("checkpointed", [False, True])
+@pytest.mark.parametrize("is_kill", [False, True], ids=["power loss", "kill"])
+def test_a_replica_that_was_moved_away_and_came_back_has_all_that_it_got_since(
+    checkpointed: bool, is_kill: bool
+) -> None:
+    """Under the same topic id: the removal in the journal concerns what it had before, and nothing else."""
+    on_disk = LogOnDisk()
+    for _ in range(5):
+        on_disk.append(batch(b"former"))
+    on_disk.logs.delete(on_disk.log, NOW_MS)
+    on_disk.entries.append(Entry(6, journal_entries.REMOVED, journal_entries.encode_removed(TOPIC_ID, 0)))
+    on_disk.log = on_disk.logs.get_or_create(TOPIC, TOPIC_ID, 0)
+    for _ in range(2):
+        on_disk.append(batch(b"since"))
+    if checkpointed:
+        on_disk.logs.checkpoint(0)
+    on_disk.append(batch(b"last"))
+
+    logs = LogManager(on_disk.disk.kill() if is_kill else on_disk.disk.power_loss(), DIRECTORY)
+    logs.load_all()
+    logs.replay(on_disk.entries)
+
+    log = logs.logs[TOPIC_ID, 0]
+    records = log.read(0, max_bytes=1 << 20, max_offset=log.log_end_offset).records
+    values = [
+        record.value
+        for position, header in iterate_batches(records)
+        for record in read_records(records, position, header, decompressed_bytes_max=1000)
+    ]
+    assert values == [b"since", b"since", b"last"]
 
 
 def test_strays_are_set_aside_with_their_files() -> None:
