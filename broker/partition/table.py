@@ -238,21 +238,21 @@ class PartitionTable:
             if self._by_name.get(partition.topic) is partitions:
                 del self._by_name[partition.topic]
                 self._by_encoding.pop(partition.topic.encode(), None)
-            self._end(partition)
+            self._end(partition, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
         self.durability.wake()
 
     def _remove_replica(self, partition: Partition) -> None:
-        """Its replica was moved to other brokers."""
+        """Its replica was moved to other brokers, which have what was written here: whoever waits is to ask them."""
         logger.info("%s has no replica here any more", partition)
         partitions = self._by_id[partition.topic_id]
         del partitions[partition.index]
         if not partitions:
             self._remove_topic(partition.topic_id)
-        self._end(partition)
+        self._end(partition, ErrorCode.NOT_LEADER_OR_FOLLOWER)
         self.durability.wake()
 
-    def _end(self, partition: Partition) -> None:
-        partition.resign(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+    def _end(self, partition: Partition, error: ErrorCode) -> None:
+        partition.resign(error)
         self._announce(partition, None)
         self._announce_role(partition)
         self._delete_log(partition)

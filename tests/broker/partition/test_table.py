@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 
+import pytest
 from harness.data_node import data_node
 from harness.metadata_node import NODE_ID, MetadataNode
+from log_harness.batches import NOW_MS, batch
 from simulation import SimulatedFilesystem
 
 from broker.clock import SystemClock
 from broker.durability import PageCache
 from broker.log import LogConfig, LogManager
+from broker.metadata import MetadataDelta, PartitionChangeRecord, RemoveTopicRecord
 from broker.partition import PartitionTable
 from protocol.errors import ErrorCode
 
@@ -72,3 +75,26 @@ def test_a_partition_that_cannot_be_led_is_offline_and_takes_nothing_with_it() -
         assert node.partitions.absence("broken", 0) is ErrorCode.KAFKA_STORAGE_ERROR
         assert node.create("orders").is_leader
         assert node.metadata.failures == []
+
+
+@pytest.mark.parametrize(
+    ("is_deleted", "error"), [(True, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION), (False, ErrorCode.NOT_LEADER_OR_FOLLOWER)]
+)
+def test_who_waits_for_a_replica_that_goes_is_told_whether_others_have_it(is_deleted: bool, error: ErrorCode) -> None:
+    """What was written to one that was moved away is there: a producer must not take it for refused."""
+    with MetadataNode() as node:
+        table = table_of(node)
+        node.run(node.controller.auto_create_topic("orders"))
+        partition, image = table.find("orders", 0), node.image
+        assert partition is not None
+        told: list[ErrorCode] = []
+        partition.append(batch(b"a"), now_ms=NOW_MS)
+        partition.when_committed(1, told.append, timeout_ms=1000)
+
+        other = NODE_ID + 1
+        moved = PartitionChangeRecord(partition.topic_id, 0, replicas=[other], isr=[other], leader=other)
+        delta = MetadataDelta(image)
+        delta.replay(RemoveTopicRecord(partition.topic_id) if is_deleted else moved)
+        table.on_metadata_update(delta, delta.complete(image.metadata_offset + 1))
+
+        assert told == [error]
