@@ -37,7 +37,7 @@ from broker.metadata import (
     MetadataPublisher,
 )
 from broker.network import Dispatcher, Listener, ListenerLimits
-from broker.partition import HighWatermarkCheckpoint, Partition, PartitionTable
+from broker.partition import HighWatermarkCheckpoint, NewNames, Partition, PartitionTable
 from broker.quorum import WrongDirectory
 from broker.replication import Replication
 from wal import Filesystem, Journal, JournalLimits, OsFilesystem
@@ -163,6 +163,8 @@ class Node:
             lag_time_max_ms=lambda: self._services.config.replica_lag_time_max_ms,
             high_watermarks=self._high_watermarks.read(),
         )
+        self._new_names = NewNames(self._filesystem, loop=loop)
+        self._partitions.on_opened(self._new_names.add)
         self._replication = Replication(
             config=lambda: self._services.config,
             connect=self._member.connection_to,
@@ -308,6 +310,7 @@ class Node:
         self._groups.close()
         await asyncio.gather(*(listener.stop() for listener in self._listeners))
         await self._background.stop()
+        await self._new_names.stop()
         await self._replication.stop()
         self._partitions.write_out()
         await self._member.stop()

@@ -70,7 +70,7 @@ class BrokerLifecycle:
         self._barrier = barrier
         self._lost = lost
         self._is_cut_off = False
-        self._answered_s = 0.0
+        self._sent_s = self._answered_s = 0.0
         self._silence_check: asyncio.TimerHandle | None = None
         self._endpoints: Mapping[str, tuple[str, int]] = {}
         self._broker_epoch = -1
@@ -91,6 +91,8 @@ class BrokerLifecycle:
         if not joined.done():
             joined.cancel()
             self._task.result()
+        # The image may show this broker unfenced before the answer to the heartbeat that did it is read here.
+        self._answered_s = max(self._answered_s, self._sent_s)
         self._look_for_silence()
 
     async def shut_down(self) -> None:
@@ -181,7 +183,7 @@ class BrokerLifecycle:
         await self._register()
         while True:
             self._heartbeat_now.clear()
-            sent_s = asyncio.get_running_loop().time()
+            sent_s = self._sent_s = asyncio.get_running_loop().time()
             try:
                 answer = await self._heartbeat()
             except KafkaError as error:

@@ -41,7 +41,7 @@ class ClusterSettings:
         minimum=100,
     )
     broker_heartbeat_interval_ms: int = integer(
-        500, "How often a broker tells the controller that it lives. Kafka's default is 2000.", unit="ms", minimum=10
+        250, "How often a broker tells the controller that it lives. Kafka's default is 2000.", unit="ms", minimum=10
     )
     auto_leader_rebalance_enable: bool = boolean(
         True, "Whether partitions go back to their preferred leader when it is in sync again."
