@@ -211,12 +211,14 @@ class Connection(asyncio.Protocol):
     def flush(self) -> None:
         """Send every answer whose turn has come, in one write, and start what waited for them."""
         self._flush_scheduled = False
-        frames: list[bytes | bytearray] = []
+        frames: list[bytes | bytearray | memoryview] = []
         in_flight = self._in_flight
         answered_bytes = 0
         while in_flight and (frame := in_flight[0].frame) is not None:
             answered_bytes += in_flight.popleft().request_bytes
-            if frame:
+            if isinstance(frame, list):
+                frames += frame
+            elif frame:
                 frames.append(frame)
         self.dispatcher.request_bytes.give_back(answered_bytes)
         if self._transport is None:
