@@ -1,0 +1,128 @@
+"""Leaders that move while a run goes on: writers follow them, and what was acknowledged is still counted as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from bench_wire_server import WireServer, keep
+
+from broker.bench.failover import gaps_of_kills
+from broker.bench.load import LoadResult
+from broker.bench.options import BenchOptions
+from broker.bench.produce import ProduceResult, run_produce
+from broker.bench.results import SilentObserver
+from broker.bench.window import GAPS_MAX, LONG_GAP_NS, Gaps
+from broker.bench.wire import BenchError, Cluster, parse_addresses
+from protocol import ErrorCode
+
+MS = 1_000_000
+KINDS = [{}, {"idempotent": True}, {"in_flight": 4, "idempotent": True}, {"compression": "lz4"}, {"rate_limit": 400.0}]
+
+
+def produce(server: WireServer, **changes: object) -> ProduceResult:
+    fields: dict[str, object] = {
+        "bootstrap_servers": server.bootstrap,
+        "topic": "bench",
+        "concurrency": 2,
+        "message_size": 32,
+        "message_count": 60,
+        "partitions": 2,
+        "request_timeout_ms": 5000,
+        "acks": -1,
+    }
+    options = BenchOptions(**{**fields, **changes})  # type: ignore[arg-type]
+    cluster = Cluster(parse_addresses(server.bootstrap))
+    cluster.create_topic("bench", options.partitions, 1)
+    try:
+        return run_produce(cluster, options, SilentObserver())
+    finally:
+        cluster.close()
+
+
+def at(number: int, action: Callable[[], None]) -> Callable[[int], ErrorCode]:
+    """`action` before the batch of that number is taken."""
+
+    def error(seen: int) -> ErrorCode:
+        if seen == number:
+            action()
+        return ErrorCode.NONE
+
+    return error
+
+
+def drop_connection() -> None:
+    raise ConnectionResetError
+
+
+@pytest.mark.parametrize("changes", KINDS, ids=str)
+def test_writers_follow_a_leader_that_moves(changes: dict[str, object]) -> None:
+    with WireServer() as first, WireServer(follow=first) as second:
+        first.error = at(20, first.resign)
+        result = produce(first, **changes)
+
+        assert second.produce_count > 0
+    assert result.verification is not None and result.verification.faults == 0
+    assert result.verification.read_back == result.load.records > 20
+    assert set(result.load.errors) == {str(int(ErrorCode.NOT_LEADER_OR_FOLLOWER))}
+
+
+@pytest.mark.parametrize("changes", KINDS, ids=str)
+def test_a_writer_whose_connection_breaks_goes_on(changes: dict[str, object]) -> None:
+    with WireServer() as server:
+        server.error = at(20, drop_connection)
+        result = produce(server, **changes)
+
+    assert result.verification is not None and result.verification.faults == 0
+    assert result.load.failed >= 1
+    assert result.verification.read_back == result.load.records > 20
+
+
+def test_what_was_stored_without_an_answer_is_told_and_is_no_duplicate() -> None:
+    def keep_and_break(batch: bytes, log: list[bytes]) -> None:
+        keep(batch, log)
+        if sum(map(len, server.topics["bench"])) == 20:
+            raise ConnectionResetError
+
+    with WireServer(store=keep_and_break) as server:
+        found = produce(server, idempotent=True).verification
+
+    assert found is not None and found.faults == 0
+    assert found.unacknowledged_found == 1
+
+
+def test_reading_back_that_does_not_get_on_is_an_error_and_says_nothing_of_records(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("broker.bench.read_back.STALL_LIMIT_S", 0.0)
+    monkeypatch.setattr("bench_wire_server._stamped", lambda log, from_offset: b"")
+
+    with WireServer() as server, pytest.raises(BenchError, match="did not get on"):
+        produce(server)
+
+
+def test_gaps_are_told_when_they_are_long_and_no_more_than_so_many() -> None:
+    gaps = Gaps(0)
+    gaps.note(LONG_GAP_NS)
+    gaps.note(3 * LONG_GAP_NS)
+    for turn in range(GAPS_MAX):
+        gaps.note((5 + 2 * turn) * LONG_GAP_NS)
+
+    assert gaps.found[0] == (LONG_GAP_NS, 3 * LONG_GAP_NS)
+    assert len(gaps.found) == GAPS_MAX
+
+
+def test_a_kill_is_measured_by_the_longest_gap_before_the_next() -> None:
+    load = LoadResult()
+    load.gaps = [
+        (100 * MS, 900 * MS),  # before the first kill
+        (1990 * MS, 2300 * MS),
+        (2400 * MS, 2500 * MS),
+        (4990 * MS, 7000 * MS),
+    ]
+
+    assert gaps_of_kills(load, [2000 * MS, 5000 * MS]) == [0.31, 2.01]
+
+
+def test_a_kill_that_nobody_noticed_counts_as_the_shortest_gap_that_is_told_apart() -> None:
+    assert gaps_of_kills(LoadResult(), [2000 * MS]) == [LONG_GAP_NS / 1e9]
