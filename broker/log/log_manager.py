@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable
 
 from broker.log.checkpointing import Checkpoint, CheckpointFiles
 from broker.log.checkpoints import TopicPartition
-from broker.log.closed_sizes import ClosedSizes
+from broker.log.closed_sizes import ClosedSizes, bytes_to_keep
 from broker.log.discards import Discards
 from broker.log.disk import OPEN_FILES_DEFAULT, Disk
 from broker.log.journal_entries import KINDS, REMOVED, decode
@@ -85,9 +85,7 @@ class LogManager:
         self.files.read(disk)
         self._closed_sizes.read()
         if clean:
-            # Gone before the first append: a crash from now on must not look like a clean stop.
             disk.remove(self._path(CLEAN_SHUTDOWN_FILE))
-            disk.sync_directory(self.data_directory)
         for name in names:
             if name.endswith(DELETE_SUFFIX):
                 self._discards.add(self._path(name), due_ms=now_ms)
@@ -95,6 +93,9 @@ class LogManager:
                 self._load(*identity, clean)
         self.files.forget_all_but({*self._by_name, *self.offline})
         self._closed_sizes.forget_all_but(self.offline)
+        # Before the first append what the last stop left is gone, durably: a crash from now on must not look like a
+        # clean stop. At every start, for one before may have died between the removal and this.
+        disk.sync_directory(self.data_directory)
 
     def _load(self, topic: str, partition: int, clean: bool) -> None:
         key = (topic, partition)
@@ -142,7 +143,7 @@ class LogManager:
 
     def _adopt(self, log: PartitionLog) -> None:
         log.on_dirty = self._mark_dirty
-        log.on_recovery_point_lowered = self._recovery_point_lowered
+        log.on_lowered = self._lowered
         self.logs[(log.topic_id, log.partition)] = log
         self._by_name[(log.topic, log.partition)] = log
         if log.dirty.marked:
@@ -151,8 +152,9 @@ class LogManager:
     def _mark_dirty(self, log: PartitionLog) -> None:
         self._dirty[log] = None
 
-    def _recovery_point_lowered(self, log: PartitionLog) -> None:
-        self.files.lower_recovery_point(self.disk, (log.topic, log.partition), log.recovery_point)
+    def _lowered(self, log: PartitionLog, log_start: int) -> None:
+        key = (log.topic, log.partition)
+        self.files.lower(self.disk, key, recovery_point=log.recovery_point, log_start=log_start)
 
     def replay(self, entries: Iterable[Entry], *, now_ms: int = 0) -> int:
         """Repeat all of the journal's entries onto the logs, in order; returns how many concerned a log that is here.
@@ -343,6 +345,6 @@ class LogManager:
         # after a clean stop it believes that a log ends at its recovery point.
         unsynced = any(log.failure or log.recovery_point < log.log_end_offset for log in self.logs.values())
         if not self.offline and not unsynced:
-            self._closed_sizes.write({key: log.size_bytes for key, log in self._by_name.items()})
+            self._closed_sizes.write({key: bytes_to_keep(log) for key, log in self._by_name.items()})
             self.disk.write_atomically(self._path(CLEAN_SHUTDOWN_FILE), b"version: 0\n")
         self.disk.close()

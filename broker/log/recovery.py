@@ -106,11 +106,11 @@ def open_log(
     names = finish_or_undo_swaps(disk, identity.directory, disk.list(identity.directory))
     bases = _remove_leftovers(disk, identity.directory, names)
     segments = [Segment(disk, identity.directory, base) for base in bases]
-    found_bytes = sum([segment.size_bytes for segment in segments]) if closed_bytes is not None else 0
     while len(segments) > 1 and segments[1].base_offset <= log_start_offset:
         # Retention or DeleteRecords gave it up, and a crash came before its files went.
         for path in segments.pop(0).paths:
             disk.remove(path)
+    found_bytes = sum([segment.size_bytes for segment in segments]) if closed_bytes is not None else 0
     if found_bytes != closed_bytes:
         _check_joins(identity, segments, log_start_offset, recovery_point)
         if closed_bytes is not None and found_bytes < closed_bytes:
