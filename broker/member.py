@@ -71,6 +71,7 @@ class Member:
             publisher=publisher,
             config=lambda: services().config,
             incarnation_id=self.incarnation_id,
+            directory_id=self._directory_id,
             on_joined=on_joined,
             on_cut_off=on_cut_off,
             barrier=self.quorum.barrier,
@@ -90,7 +91,7 @@ class Member:
             cluster_id=lambda: identity.cluster_id or None,
             loop=loop,
         )
-        directory_id = base64.urlsafe_b64decode(identity.directory_id + "==")
+        self._directory_id = directory_id = base64.urlsafe_b64decode(identity.directory_id + "==")
         self.quorum = RaftQuorum(
             filesystem,
             f"{config.data_directory}/metadata",

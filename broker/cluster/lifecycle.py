@@ -55,6 +55,7 @@ class BrokerLifecycle:
         publisher: MetadataPublisher,
         config: Callable[[], BrokerConfig],
         incarnation_id: bytes,
+        directory_id: bytes,
         on_joined: Callable[[MetadataImage], None],
         on_cut_off: Callable[[bool], None],
         barrier: Callable[[], Awaitable[None]],
@@ -65,6 +66,7 @@ class BrokerLifecycle:
         self._publisher = publisher
         self._config = config
         self._incarnation_id = incarnation_id
+        self._directory_id = directory_id
         self._on_joined = on_joined
         self._on_cut_off = on_cut_off
         self._barrier = barrier
@@ -217,6 +219,7 @@ class BrokerLifecycle:
                 incarnation_id=self._incarnation_id,
                 listeners=[Listener(name=name, host=host, port=port) for name, (host, port) in self._endpoints.items()],
                 rack=self._config().broker_rack,
+                log_dirs=[self._directory_id],
                 features=[
                     Feature(name=name, min_supported_version=low, max_supported_version=high)
                     for name, (low, high) in SUPPORTED.items()

@@ -72,6 +72,7 @@ def test_a_broker_that_has_just_joined_does_not_take_itself_for_cut_off() -> Non
             publisher=publisher,
             config=lambda: config,
             incarnation_id=INCARNATION,
+            directory_id=bytes(16),
             on_joined=lambda image: None,
             on_cut_off=cut_off.append,
             barrier=asyncio.Event().wait,
