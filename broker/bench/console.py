@@ -66,7 +66,7 @@ class Progress:
     def on_plan(self, lines: list[str]) -> None:
         if self._verbose:
             for line in lines:
-                self._console.print(line, highlight=False)
+                self._console.print(line, highlight=False, soft_wrap=True)
 
     def on_start(self) -> None:
         self.say(f"warming up for {self._warmup_s:g} s" if self._warmup_s else "running")
@@ -89,7 +89,7 @@ class Progress:
             self._live.update(Text(line))
         elif second.at_s - self._last_line_s >= self._interval_s - 0.5:
             self._last_line_s = second.at_s
-            self._console.print(line, highlight=False)
+            self._console.print(line, highlight=False, soft_wrap=True)
 
 
 def result_table(result: BenchResult) -> RenderableType:

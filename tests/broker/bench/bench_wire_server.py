@@ -69,6 +69,7 @@ class WireServer(socketserver.ThreadingTCPServer):
         self.topics: dict[str, list[list[bytes]]] = follow.topics if follow else {}
         self.sequences: dict[tuple[int, int], int] = follow.sequences if follow else {}  # by producer and partition
         self.is_leader = follow is None
+        self.fetch_error: Callable[[], ErrorCode] = lambda: ErrorCode.NONE
         self.produce_count = 0
         self.producer_ids = 0
         # Of all nodes: they share what they store.
@@ -198,6 +199,7 @@ class WireServer(socketserver.ThreadingTCPServer):
                 partitions.append(
                     PartitionData(
                         partition_index=wanted.partition,
+                        error_code=self.fetch_error(),
                         high_watermark=_end(log),
                         records=_stamped(log, wanted.fetch_offset),
                     )

@@ -12,6 +12,7 @@ from broker.bench.load import LoadResult
 from broker.bench.options import BenchOptions
 from broker.bench.produce import ProduceResult, run_produce
 from broker.bench.results import SilentObserver
+from broker.bench.run import run_benchmark
 from broker.bench.window import GAPS_MAX, LONG_GAP_NS, Gaps
 from broker.bench.wire import BenchError, Cluster, parse_addresses
 from protocol import ErrorCode
@@ -76,6 +77,20 @@ def test_a_writer_whose_connection_breaks_goes_on(changes: dict[str, object]) ->
     assert result.verification is not None and result.verification.faults == 0
     assert result.load.failed >= 1
     assert result.verification.read_back == result.load.records > 20
+
+
+def test_a_consumer_follows_its_leader_and_goes_on_where_it_was() -> None:
+    with WireServer() as server:
+        produce(server)
+        codes = iter([ErrorCode.NOT_LEADER_OR_FOLLOWER])
+        server.fetch_error = lambda: next(codes, ErrorCode.NONE)
+        options = BenchOptions(
+            bootstrap_servers=server.bootstrap, topic="bench", mode="consume", message_count=60, duration_s=60.0
+        )
+        result = run_benchmark(options, SilentObserver())
+
+    assert result.total_messages == 60
+    assert result.errors == {str(int(ErrorCode.NOT_LEADER_OR_FOLLOWER)): 1}
 
 
 def test_what_was_stored_without_an_answer_is_told_and_is_no_duplicate() -> None:
