@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any
 
-from broker.request import Deferred
+from broker.request import CloseConnection, Deferred
 from protocol.encoding import Detached
 from protocol.encoding import Encoder as MessageEncoder
 
@@ -45,9 +45,12 @@ class Exchange:
         self.deferred: Deferred | None = None
 
     def respond(self, response: object) -> None:
-        """Encode the answer and let the connection send it in its turn. None sends nothing."""
+        """Encode the answer, which the connection sends in its turn. None sends nothing, CloseConnection hangs up."""
         assert self.frame is None, "an exchange was answered twice"
         if response is None:
+            self.frame = b""
+        elif isinstance(response, CloseConnection):
+            self.connection.dispatcher.hang_up(self.connection, str(response))
             self.frame = b""
         else:
             out = bytearray(_RESPONSE_PREFIX.pack(0, self.correlation_id))
