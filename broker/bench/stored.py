@@ -32,8 +32,12 @@ def save(path: Path, outcome: Outcome, about: Mapping[str, Any]) -> dict[str, An
     if not outcome.failures:
         round_s = stored.setdefault("round_s", {}).setdefault(name, {})
         round_s[_kind(about["quick"])] = round(outcome.took_s / about["rounds"])
-    path.write_text(json.dumps(stored, indent=1) + "\n")
+    write(path, stored)
     return stored
+
+
+def write(path: Path, stored: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(stored, indent=1) + "\n")
 
 
 def durations(stored: Mapping[str, Any], *, quick: bool) -> dict[str, float]:

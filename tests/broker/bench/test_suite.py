@@ -195,3 +195,12 @@ def test_a_chart_of_nothing_is_still_a_chart() -> None:
 
 def test_numbers_on_axes_are_short() -> None:
     assert [number_text(value) for value in (0.25, 12, 3400, 1_200_000)] == ["0.25", "12", "3.4k", "1.2M"]
+
+
+def test_what_a_request_costs_is_told_by_stage() -> None:
+    about = {**ABOUT, "load_average_after": 0.5}
+    entry = {"title": "one record", "about": about, "us": 3.5, "stages": {"log": 2.5, "handler": 1.0}}
+
+    page = render("<!-- budget -->\n<!-- end -->\n", {"scenarios": {}, "budget": {"produce": entry}})
+
+    assert "| log | 2.5 |" in page and "| **together** | **3.5** |" in page and "load average 0.5" in page
