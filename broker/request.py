@@ -20,7 +20,7 @@ class RequestContext:
 
 
 class CloseConnection(Exception):
-    """What a handler raises, or resolves with, whose only honest answer is to hang up (a failed acks=0 produce, say)."""
+    """Raised, or resolved with, by a handler whose only honest answer is to hang up (a failed acks=0 produce, say)."""
 
 
 class Deferred:

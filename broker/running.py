@@ -11,6 +11,7 @@ import signal
 from collections.abc import Callable
 
 from broker.config import BrokerConfig
+from broker.descriptors import pass_over_failed_accepts
 from broker.node import Node
 
 logger = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ async def _serve(config: BrokerConfig, on_ready: Callable[[Node], None]) -> int:
     node = Node(config)
     await node.start()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(pass_over_failed_accepts)
 
     def asked_to_stop() -> None:
         node.stop_requested.set()

@@ -84,8 +84,9 @@ class LogManager:
         clean = CLEAN_SHUTDOWN_FILE in names
         self.files.read(disk)
         self._closed_sizes.read()
-        if clean:
-            disk.remove(self._path(CLEAN_SHUTDOWN_FILE))
+        disk.remove(self._path(CLEAN_SHUTDOWN_FILE))
+        # What was read decides what is removed, so it must not change back: a process may have died before its sync.
+        disk.sync_directory(self.data_directory)
         for name in names:
             if name.endswith(DELETE_SUFFIX):
                 self._discards.add(self._path(name), due_ms=now_ms)
@@ -93,8 +94,7 @@ class LogManager:
                 self._load(*identity, clean)
         self.files.forget_all_but({*self._by_name, *self.offline})
         self._closed_sizes.forget_all_but(self.offline)
-        # Before the first append what the last stop left is gone, durably: a crash from now on must not look like a
-        # clean stop. At every start, for one before may have died between the removal and this.
+        # Before the first append what the last stop left is gone, durably, even where a start before died over it.
         disk.sync_directory(self.data_directory)
 
     def _load(self, topic: str, partition: int, clean: bool) -> None:

@@ -107,8 +107,8 @@ class ProducerStates:
             expected = (batches[-1].last_sequence + 1) & 0x7FFF_FFFF if batches else 0
             if first != expected:
                 last = header.last_sequence
-                # The newest first: a crash may bring back, before a history that began anew at 0, the one that retention
-                # had given up.
+                # The newest first: before a history that began anew at 0, a crash may bring back one that retention had
+                # given up.
                 for batch in reversed(batches):
                     if batch.first_sequence == first and batch.last_sequence == last:
                         return batch
