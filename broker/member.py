@@ -20,6 +20,7 @@ from broker.cluster import (
     QuorumJoiner,
     member_addresses,
     quorum_settings,
+    stands_alone,
 )
 from broker.config import BrokerConfig, Listener, validate_topic_configs
 from broker.controller import BrokerManager, Controller, ControllerElsewhere, FeatureManager, VoterManager
@@ -96,7 +97,9 @@ class Member:
             filesystem,
             f"{config.data_directory}/metadata",
             node_id=config.node_id,
-            settings=replace(quorum_settings(config), directory_id=directory_id),
+            settings=replace(
+                quorum_settings(config), directory_id=directory_id, log_must_exist=must_have_log(config, identity)
+            ),
             transport=transport,
             on_failure=self._on_failure,
         )
@@ -107,6 +110,8 @@ class Member:
             cluster_id=lambda: identity.cluster_id,
             own_address=self._own_address,
             addresses=self._controllers_to_ask,
+            address_of=self.members.address_of,
+            is_configured_voter=config.node_id in self.members.configured,
             following=self.quorum,
             loop=loop,
         )
@@ -149,7 +154,13 @@ class Member:
             clock=clock,
             loop=loop,
         )
-        self.voters = VoterManager(proposals=proposals, quorum=quorum, configured=self.members.configured)
+        self.voters = VoterManager(
+            proposals=proposals,
+            quorum=quorum,
+            configured=self.members.configured,
+            node_id=config.node_id,
+            directory_id=self._directory_id,
+        )
         quorum.watch.on_active(self.voters.active_changed)
 
     # --- start and stop ------------------------------------------------------------------------------------------
@@ -205,6 +216,12 @@ class Member:
         servers = [(server.host, server.port) for server in self._config.controller_quorum_bootstrap_servers]
         known = [*self.members.configured.values(), *servers, *self._publisher.image.members.values()]
         return [address for address in dict.fromkeys(known) if address != own]
+
+
+def must_have_log(config: BrokerConfig, identity: ClusterIdentity) -> bool:
+    """A voter without its log would vote as if it remembered. Who knows its cluster has had one; alone it is told so
+    elsewhere, and a node without a vote is sent the log anew."""
+    return config.is_controller and bool(identity.cluster_id) and not stands_alone(config)
 
 
 def metadata_listeners(config: BrokerConfig) -> tuple[Listener, ...]:

@@ -27,15 +27,17 @@ def choose_leader(replicas: Sequence[int], isr: Sequence[int]) -> int:
     return next((node_id for node_id in replicas if node_id in isr), NO_LEADER)
 
 
-def may_lead(image: MetadataImage, partition: PartitionImage, node_id: int) -> bool:
-    """Whether this broker is there, and holds everything that was acknowledged."""
+def may_lead(image: MetadataImage, partition: PartitionImage, node_id: int, isr: Sequence[int] | None = None) -> bool:
+    """Whether this broker is there, and holds everything that was acknowledged. `isr` is the one that is, or will be."""
     broker = image.brokers.get(node_id)
-    return broker is not None and broker.is_active and holds_everything(image, partition, node_id)
+    return broker is not None and broker.is_active and holds_everything(image, partition, node_id, isr)
 
 
-def holds_everything(image: MetadataImage, partition: PartitionImage, node_id: int) -> bool:
+def holds_everything(
+    image: MetadataImage, partition: PartitionImage, node_id: int, isr: Sequence[int] | None = None
+) -> bool:
     """The same of a broker that may be away."""
-    if node_id not in partition.isr:
+    if node_id not in (partition.isr if isr is None else isr):
         return False
     return partition.last_directory in (b"", image.brokers[node_id].directory_id)
 

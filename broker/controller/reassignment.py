@@ -136,7 +136,7 @@ def _settled(
 
 
 def _fit(image: MetadataImage, partition: PartitionImage, isr: Sequence[int]) -> list[int]:
-    return [node_id for node_id in isr if may_lead(image, partition, node_id)]
+    return [node_id for node_id in isr if may_lead(image, partition, node_id, isr)]
 
 
 def _under_way(
