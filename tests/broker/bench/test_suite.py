@@ -158,7 +158,7 @@ def test_how_long_a_scenario_takes_is_guessed_from_its_options_until_it_is_known
     assert suite_of(with_peer=False).expected_s(scenario, None) < suite.expected_s(scenario, None)
 
 
-@pytest.mark.parametrize("changes", [{}, {"fan_out": True, "consumers": 2}], ids=str)
+@pytest.mark.parametrize("changes", [{}, {"mode": "consume", "fan_out": True, "consumers": 2}], ids=str)
 def test_a_run_that_did_not_do_all_that_was_asked_for_is_no_measurement(changes: dict[str, Any]) -> None:
     load = LoadResult(records=100, requests=100, elapsed_s=60.0)
     options = BenchOptions(message_count=100, **changes)
