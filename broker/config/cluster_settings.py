@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from broker.config.definition import boolean, integer, listing
+from broker.config.definition import boolean, integer, listing, long
 from broker.config.voters import ServerAddress, Voter
 
 
@@ -46,6 +46,6 @@ class ClusterSettings:
     auto_leader_rebalance_enable: bool = boolean(
         True, "Whether partitions go back to their preferred leader when it is in sync again."
     )
-    leader_imbalance_check_interval_seconds: int = integer(
+    leader_imbalance_check_interval_seconds: int = long(
         300, "How often it is looked whether they should.", unit="seconds", minimum=1
     )

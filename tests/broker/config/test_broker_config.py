@@ -29,6 +29,7 @@ def test_values_have_the_type_of_their_attribute() -> None:
     hints = typing.get_type_hints(BrokerConfig)
     kinds = {
         ConfigType.BOOLEAN: bool,
+        ConfigType.SHORT: int,
         ConfigType.INT: int,
         ConfigType.LONG: int,
         ConfigType.DOUBLE: float,
