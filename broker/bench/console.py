@@ -107,7 +107,9 @@ def result_table(result: BenchResult) -> RenderableType:
     if abs(result.requests_per_sec - result.throughput_msg_per_sec) > 1:
         table.add_row("Requests", f"{result.requests_per_sec:,.0f} req/s")
     table.add_row("Bandwidth", f"{result.throughput_bytes_per_sec / MEBIBYTE:,.2f} MB/s")
-    for name, value in result.latency_us.items():
+    if not result.distribution:
+        table.add_row("Latency", "not measured")
+    for name, value in result.latency_us.items() if result.distribution else ():
         label = "p99.9" if name == "p999" else name
         table.add_row(f"Latency {label}", f"{value:,} µs  {value / 1000:10,.3f} ms")
     for name, value in result.extra.items():
