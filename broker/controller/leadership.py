@@ -28,7 +28,7 @@ def choose_leader(replicas: Sequence[int], isr: Sequence[int]) -> int:
 
 
 def may_lead(image: MetadataImage, partition: PartitionImage, node_id: int, isr: Sequence[int] | None = None) -> bool:
-    """Whether this broker is there, and holds everything that was acknowledged. `isr` is the one that is, or will be."""
+    """Whether this broker is there and holds everything acknowledged. `isr` is the one that is, or will be."""
     broker = image.brokers.get(node_id)
     return broker is not None and broker.is_active and holds_everything(image, partition, node_id, isr)
 

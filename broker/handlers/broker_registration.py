@@ -1,6 +1,6 @@
 """BrokerRegistration (API key 62), versions 0–4: a broker that has started tells the controller where it is.
 
-v2 adds log directories (KIP-858): a broker here has one, and one that comes with another is not the replica that it was.
+v2 adds log directories (KIP-858): a broker here has one, and with another it is not the replica that it was.
 v1, v3 and v4 add fields about ZooKeeper and the previous incarnation (KIP-866, KIP-966), which change nothing here.
 """
 

@@ -66,7 +66,7 @@ class LogStorage:
         limits: JournalLimits,
         must_exist: bool = False,
     ):
-        """Raises StorageError, CorruptionError where files are missing or damaged, or all of them are that must exist."""
+        """Raises StorageError, CorruptionError where files are missing or damaged, or all are that must exist."""
         self._directory = directory
         self._bootstrap = bootstrap
         self._snapshot_file = SnapshotFile(filesystem, directory)

@@ -176,7 +176,7 @@ class ReplicaNode:
 
     async def alter_partition(self, changes: Sequence[IsrChange]) -> list[IsrChangeResult]:
         """`broker.replication.Controller`; an answer may be lost, as any may."""
-        life, image = self._life, self.publisher.image
+        life = self._life
         await asyncio.sleep(self.world.delay_ms() / 1000)
         if self._life != life or not self.is_running or self.world.is_cut_off(self.node_id):
             raise KafkaError(ErrorCode.REQUEST_TIMED_OUT, "no controller")
@@ -186,7 +186,7 @@ class ReplicaNode:
                 change.partition,
                 change.leader_epoch,
                 change.partition_epoch,
-                [(node_id, image.brokers[node_id].broker_epoch) for node_id in change.isr],
+                change.isr,
             )
             for change in changes
         ]
