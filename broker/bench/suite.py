@@ -28,8 +28,8 @@ from protocol import KafkaError, ProtocolError
 
 # Of one run of one scenario on one side: the longest, 10,000 partitions of Kafka after kill -9, takes minutes.
 RUN_LIMIT_S = 900.0
-# Where nothing is known of a scenario from earlier: a broker's start and end, the fill, reading back.
-_AROUND_A_RUN_S = 15.0
+# Where nothing is known of a scenario from earlier: a broker's start and end, warming up, the fill, reading back.
+_AROUND_A_RUN_S = 25.0
 
 
 @dataclass(slots=True)

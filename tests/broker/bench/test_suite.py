@@ -11,7 +11,7 @@ from rich.console import Console
 
 from broker.bench.cluster_servers import ClusterServers
 from broker.bench.growth import growth_pictures
-from broker.bench.load import LoadResult
+from broker.bench.load import LoadResult, Second
 from broker.bench.measurement import Measurement, measurement_of
 from broker.bench.options import BenchOptions
 from broker.bench.performance_page import render, write_page
@@ -23,6 +23,7 @@ from broker.bench.servers import Millstream
 from broker.bench.stored import save
 from broker.bench.suite import Outcome, Suite, ratio
 from broker.bench.svg import Line, chart, number_text
+from broker.bench.warm_up import Plateau
 from broker.bench.wire import BenchError
 
 ABOUT = {"taken": "2026-01-02 03:04 UTC", "commit": "abc1234", "code": "c0de", "quick": False, "rounds": 1}
@@ -154,7 +155,7 @@ def test_how_long_a_scenario_takes_is_guessed_from_its_options_until_it_is_known
     suite, scenario = suite_of(), scenario_named("growth-size-16")
 
     assert suite.expected_s(scenario, 30.0) == 60.0
-    assert suite.expected_s(scenario, None) > (scenario.quick["warmup_s"] + scenario.quick["duration_s"]) * 2 * 2
+    assert suite.expected_s(scenario, None) > scenario.quick["duration_s"] * 2 * 2
     assert suite_of(with_peer=False).expected_s(scenario, None) < suite.expected_s(scenario, None)
 
 
@@ -170,6 +171,18 @@ def test_a_run_that_did_not_do_all_that_was_asked_for_is_no_measurement(changes:
             measurement_of("commit", result, broker)
     else:
         assert measurement_of("commit", result, broker).figures["elapsed_s"] == 60.0
+
+
+def test_a_broker_is_warm_when_it_gets_no_faster() -> None:
+    def is_warm_after(*records: int) -> bool:
+        plateau = Plateau()
+        for second, count in enumerate(records):
+            plateau.on_second(Second(float(second), records=count, elapsed_s=1.0))
+        return plateau.is_reached()
+
+    assert not is_warm_after(100, 100, 100)
+    assert not is_warm_after(10, 20, 30, 40, 50, 60, 70, 80)
+    assert is_warm_after(10, 20, 30, 40, 80, 81, 79, 80, 82, 80, 81, 83)
 
 
 def test_faults_are_told_on_the_page(tmp_path: Path) -> None:
