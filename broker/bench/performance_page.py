@@ -122,15 +122,22 @@ def table(number: int, stored: Mapping[str, Any]) -> str:
 def _cell(scenario: Scenario, runs: list[dict[str, float]]) -> str:
     if not runs:
         return ""
+
+    def median(name: str) -> float:
+        return statistics.median(run[name] for run in runs)
+
     unit, factor = UNITS[scenario.metric]
-    value = statistics.median(run[scenario.metric] for run in runs) * factor
+    value = median(scenario.metric) * factor
     text = f"{value:,.0f} {unit}" if value >= 100 else f"{value:,.1f} {unit}"
     if scenario.metric.endswith("_per_s"):
-        p50, p99 = (statistics.median(run[name] for run in runs) / 1000 for name in ("p50_us", "p99_us"))
-        text += f", p50 {p50:.2f} ms, p99 {p99:.1f} ms"
+        text += f", p50 {median('p50_us') / 1000:.2f} ms, p99 {median('p99_us') / 1000:.1f} ms"
+    if "gap_median_s" in runs[0]:
+        text += f", median of the kills {median('gap_median_s') * 1000:,.0f} ms"
+    if "background_per_s" in runs[0]:
+        text += f", beside {median('background_per_s'):,.0f} records/s"
     if "resident_mb" in runs[0] and scenario.metric != "resident_mb":
-        text += f", {statistics.median(run['resident_mb'] for run in runs):,.0f} MB resident"
-    return text + (" together" if scenario.nodes > 1 else "")
+        text += f", {median('resident_mb'):,.0f} MB resident" + (" together" if scenario.nodes > 1 else "")
+    return text
 
 
 def _ratio(found: dict[str, Any], *, is_noisy: bool) -> str:
