@@ -22,12 +22,12 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def save(path: Path, outcome: Outcome, about: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns all that is there now. A run in which a side brought nothing does not replace one that had figures."""
+    """Returns all that is there now. Where a side brought nothing that is there already, what is there stays."""
     stored = load(path)
     name = outcome.scenario.name
     entry = _entry(outcome, about)
     earlier = stored["scenarios"].get(name)
-    if not outcome.failures or earlier is None or not earlier["sides"] or set(entry["sides"]) >= set(earlier["sides"]):
+    if earlier is None or set(entry["sides"]) >= set(earlier["sides"]):
         stored["scenarios"][name] = entry
     if not outcome.failures:
         round_s = stored.setdefault("round_s", {}).setdefault(name, {})
