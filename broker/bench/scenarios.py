@@ -52,13 +52,27 @@ def _single() -> list[Scenario]:
 def _cluster() -> list[Scenario]:
     title = "three nodes, RF 3: 128 connections, one 256 B record, acks={}"
     options = {"concurrency": 128, "replication_factor": 3}
-    bars = {
-        "1": (Bar("commit", "kafka", 0.8, 1.3),),
-        "all": (Bar("commit", "kafka", 0.5, 0.9), Bar("commit", "kafka-durable", 5.0, 10.0)),
-    }
+    as_shipped, durable = Bar("commit", "kafka", 0.5, 0.9), Bar("commit", "kafka-durable", 5.0, 10.0)
     return [
-        _produce(f"cluster-acks{name}", title.format(name), {**options, "acks": acks}, *bars[name], number=2, nodes=3)
-        for name, acks in (("1", 1), ("all", -1))
+        _produce(
+            "cluster-acks1",
+            title.format(1),
+            {**options, "acks": 1},
+            Bar("commit", "kafka", 0.8, 1.3),
+            number=2,
+            nodes=3,
+            sides=("commit", "kafka"),
+        ),
+        _produce(
+            "cluster-acksall",
+            title.format("all"),
+            {**options, "acks": -1},
+            as_shipped,
+            durable,
+            number=2,
+            nodes=3,
+            sides=("commit", "kafka", "kafka-durable"),
+        ),
     ]
 
 
