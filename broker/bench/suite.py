@@ -178,10 +178,10 @@ def describe(scenario: Scenario, found: Measurement) -> str:
             f"   generator {found.figures['generator_cpu']:.0%} of a core, starved "
             f"{found.figures['generator_starved']:.0%}"
         )
-    for warning in found.warnings:
-        text += f"\n      [yellow]{warning}[/yellow]"
     if found.figures.get("others_cores", 0.0) > NOISY_CORES:
         text += f"   [yellow]others used {found.figures['others_cores']:.1f} cores[/yellow]"
     if found.faults:
         text += f"   [red]{found.faults:,} faults[/red]"
+    for warning in found.warnings:
+        text += f"\n      [yellow]{warning}[/yellow]"
     return text
