@@ -12,6 +12,7 @@ import asyncio
 import logging
 import secrets
 
+from broker import replication
 from broker.background import BackgroundTasks
 from broker.clock import Clock, SystemClock
 from broker.cluster import ClusterIdentity
@@ -173,6 +174,7 @@ class Node:
             channel=member.channel,
             high_watermarks=self._high_watermarks,
             loop=loop,
+            throttle=self._throttle(replication.FOLLOWER),
         )
         self._groups = GroupCoordinator(
             config, clock=self._clock, loop=loop, partition_count=self._offsets_partition_count
@@ -186,7 +188,9 @@ class Node:
             logs=self._logs,
             groups=self._groups,
             fetch_sessions=FetchSessions(config.max_incremental_fetch_session_cache_slots, choose_id=_fetch_session_id),
-            replica_sessions=ReplicaSessions(choose_id=_fetch_session_id, loop=loop),
+            replica_sessions=ReplicaSessions(
+                choose_id=_fetch_session_id, loop=loop, throttle=self._throttle(replication.LEADER)
+            ),
             quorum=member.quorum,
             members=member.members,
             brokers=member.brokers,
@@ -211,6 +215,15 @@ class Node:
             journal=self._journal,
             journal_caught_up=self._committer.catch_up,
             filesystem=self._filesystem,
+        )
+
+    def _throttle(self, settings: replication.ThrottleSettings) -> replication.ReplicationThrottle:
+        return replication.ReplicationThrottle(
+            settings,
+            self._static_config,
+            config=lambda: self._services.config,
+            publisher=self._publisher,
+            clock=self._clock,
         )
 
     def _joined(self, image: MetadataImage) -> None:
