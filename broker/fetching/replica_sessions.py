@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from broker.fetching.divergence import diverging_epoch
+from broker.fetching.divergence import diverging_epoch, replica_divergence
 from broker.fetching.sessions import EPOCH_MAX, INITIAL_EPOCH, NO_SESSION
 from broker.fetching.throttling import NoThrottle, Throttle, is_held_back, sent
 from broker.partition import Partition
@@ -102,8 +102,8 @@ class ReplicaTarget:
                 raise KafkaError(error)
             data.log_start_offset = partition.log.log_start_offset
             data.high_watermark = partition.high_watermark
-            data.diverging_epoch = diverging_epoch(partition, asked.last_fetched_epoch, asked.fetch_offset)
-            if data.diverging_epoch.epoch == -1:
+            data.diverging_epoch = replica_divergence(partition, asked.last_fetched_epoch, asked.fetch_offset)
+            if data.diverging_epoch.end_offset == -1:
                 read = partition.read_as_replica(
                     asked.fetch_offset,
                     max_bytes=min(max_bytes, asked.partition_max_bytes),
@@ -112,7 +112,7 @@ class ReplicaTarget:
                 data.records = read.records
         except KafkaError as failure:
             data.error_code = failure.code
-        if data.records or data.error_code != ErrorCode.NONE or data.diverging_epoch.epoch != -1:
+        if data.records or data.error_code != ErrorCode.NONE or data.diverging_epoch.end_offset != -1:
             self.awaits_request = True
         elif (data.high_watermark, data.log_start_offset) == self.told:
             return None
