@@ -46,6 +46,7 @@ def main(
         float, typer.Option(min=0.0, help="The most important first, and none that would not be done by then; 0: all.")
     ] = 0.0,
     resume: Annotated[bool, typer.Option("--resume", help="Leave out what was measured of this code already.")] = False,
+    add: Annotated[bool, typer.Option("--add", help="To the rounds that are stored of this code.")] = False,
     report: Annotated[str | None, typer.Option(metavar="DIR", help="Pictures and an HTML page.")] = None,
     list_only: Annotated[bool, typer.Option("--list", help="Show the scenarios.")] = False,
     write: Annotated[bool, typer.Option("--write/--no-write", help="Into docs/PERFORMANCE.md.")] = True,
@@ -79,7 +80,7 @@ def main(
         if report:
             write_suite_report(report, outcomes)
         if write:
-            keep(outcome, {**machine(), "quick": quick, "rounds": rounds}, console)
+            keep(outcome, {**machine(), "quick": quick, "rounds": rounds}, console, add=add)
     if report:
         console.print(f"{report}/index.html")
     if any(outcome.faults or outcome.failures for outcome in outcomes):
@@ -91,10 +92,10 @@ def is_measured(suite: Suite, before: Mapping[str, Any], scenario: Scenario) -> 
     return stored.is_done(before["scenarios"].get(scenario.name), suite.sides(scenario), about)
 
 
-def keep(outcome: Outcome, about: dict[str, Any], console: Console) -> None:
-    found = stored.save(STORED, outcome, about)
+def keep(outcome: Outcome, about: dict[str, Any], console: Console, *, add: bool) -> None:
+    found = stored.save(STORED, outcome, about, add=add)
     write_page(PAGE, found)
-    if found["scenarios"][outcome.scenario.name]["about"] != about:
+    if found["scenarios"][outcome.scenario.name]["about"]["taken"] != about["taken"]:
         console.print("  what is stored has sides that this run has not: it stays")
 
 

@@ -47,6 +47,17 @@ def test_what_was_measured_of_this_code_is_not_measured_again(tmp_path: Path) ->
     assert not is_done(entry, [*SIDES, "os"], ABOUT)
 
 
+def test_rounds_are_added_to_those_of_the_same_code_and_to_no_others(tmp_path: Path) -> None:
+    path = tmp_path / "performance.json"
+    for code, commit, kafka in (("old", 0.5, 0.5), ("c0de", 0.01, 0.3), ("c0de", 0.02, 0.3)):
+        outcome = outcome_of(NAME, commit=[commit], kafka=[kafka])
+        entry = save(path, outcome, {**ABOUT, "code": code}, add=True)["scenarios"][NAME]
+
+    assert [run["elapsed_s"] for run in entry["sides"]["commit"]] == [0.01, 0.02]
+    assert entry["ratios"][0]["rounds"] == [30.0, 15.0]
+    assert is_done(entry, SIDES, {**ABOUT, "rounds": 2})
+
+
 def test_a_quick_run_is_none_for_who_wants_a_whole_one(tmp_path: Path) -> None:
     quick = taken(tmp_path, quick=True)
 
