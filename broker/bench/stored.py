@@ -67,7 +67,7 @@ def is_done(entry: Mapping[str, Any] | None, sides: list[str], about: Mapping[st
 
 
 def _is_same(before: Mapping[str, Any], about: Mapping[str, Any]) -> bool:
-    return before.get("code") == about["code"] and before["quick"] == about["quick"]
+    return (before.get("code"), before["quick"]) == (about["code"], about["quick"])
 
 
 def _together(earlier: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
