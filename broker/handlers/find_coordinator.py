@@ -7,7 +7,7 @@ Where Kafka answers COORDINATOR_NOT_AVAILABLE until `__consumer_offsets` has com
 a client's first question is its last.
 
 Not implemented:
-- transaction coordinators: this broker is named, and refuses in InitProducerId with UNSUPPORTED_VERSION, for that is the
+- transaction coordinators: this broker is named, and refuses in InitProducerId with UNSUPPORTED_VERSION: that is the
   only refusal every client passes on (librdkafka asks for a coordinator until the application's time is over, whatever
   it hears, but for authorisation codes);
 - share coordinators: INVALID_REQUEST, as in a Kafka that has them switched off.

@@ -124,7 +124,7 @@ class LogManager:
             logger.error("partition %s-%d is offline: %s", topic, partition, error)
             self.offline[key] = str(error)
             return
-        if log.created_files:
+        if recovery_point is None:
             log.mark_dirty()
         self._adopt(log)
         self._replays[(topic_id, partition)] = LogReplay(log, verified, log.recovery_point, start_offset)

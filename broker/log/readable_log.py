@@ -61,7 +61,7 @@ class ReadableLog:
         # A worker that writes into the directory holds the lock and looks whether the log still has it.
         self.directory_lock = threading.Lock()
         self.is_gone = False
-        # Of a new log: what must be durable before its first write counts.
+        # Of a new log, or one that a crash left: what must be durable, with its names, before its first write counts.
         self.created_files: list[str] = []
         self.discarded: list[str] = []
         self.snapshots = Snapshots(disk, directory)

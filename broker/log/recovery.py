@@ -20,6 +20,7 @@ from itertools import pairwise
 from broker.log.compaction_swap import finish_or_undo_swaps
 from broker.log.disk import Disk
 from broker.log.log_config import LogConfig
+from broker.log.partition_directory import METADATA_FILE
 from broker.log.partition_log import PartitionLog
 from broker.log.retention import DELETED_SUFFIX
 from broker.log.segment import LOG_SUFFIX, SEGMENT_SUFFIXES, Segment, verified_batches
@@ -129,6 +130,8 @@ def open_log(
     if clean and found_bytes == closed_bytes and recovery_point >= segments[-1].base_offset:
         return log, verified
     _verify_tail(log, verified)
+    # A start before may have died between a removal here and its sync: before the next write what is gone stays gone.
+    log.created_files = [f"{identity.directory}/{METADATA_FILE}"]
     return log, verified
 
 
