@@ -30,6 +30,9 @@ from protocol import KafkaError, ProtocolError
 RUN_LIMIT_S = 900.0
 # Where nothing is known of a scenario from earlier: a broker's start and end, warming up, the fill, reading back.
 _AROUND_A_RUN_S = 25.0
+_PER_NODE_S = 8.0
+_PER_PARTITION_S = 0.015
+_PER_KILL_S = 15.0
 
 
 @dataclass(slots=True)
@@ -116,11 +119,16 @@ class Suite:
             return 0.0
         if round_s is not None:
             return round_s * self.rounds
+        return (self._timed_s(scenario) + _AROUND_A_RUN_S) * len(sides) * self.rounds
+
+    def _timed_s(self, scenario: Scenario) -> float:
+        """Of what has a fixed length, or a known share in how long a run takes."""
         options: dict[str, Any] = {**scenario.options, **(scenario.quick if self.quick else {})}
-        timed_s: float = (
-            0.0 if "message_count" in options else options.get("warmup_s", 0.0) + options.get("duration_s", 0.0)
-        )
-        return float(timed_s + _AROUND_A_RUN_S) * len(sides) * self.rounds
+        known_s = (scenario.nodes - 1) * _PER_NODE_S
+        known_s += scenario.partitions_before * _PER_PARTITION_S + scenario.kills * _PER_KILL_S
+        if scenario.kind in ("bench", "idle") and "message_count" not in options:
+            known_s += float(options.get("warmup_s", 0.0)) + float(options["duration_s"])
+        return known_s
 
     def _run(self, scenario: Scenario) -> Outcome:
         self._console.print(f"[bold]{scenario.name}[/bold]  {scenario.title}")

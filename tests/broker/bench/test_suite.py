@@ -156,6 +156,8 @@ def test_how_long_a_scenario_takes_is_guessed_from_its_options_until_it_is_known
 
     assert suite.expected_s(scenario, 30.0) == 60.0
     assert suite.expected_s(scenario, None) > scenario.quick["duration_s"] * 2 * 2
+    assert suite.expected_s(scenario_named("start-10000"), None) > suite.expected_s(scenario_named("start-1000"), None)
+    assert suite.expected_s(scenario_named("failover"), None) < scenario_named("failover").options["duration_s"]
     assert suite_of(with_peer=False).expected_s(scenario, None) < suite.expected_s(scenario, None)
 
 
