@@ -69,6 +69,7 @@ class WireServer(socketserver.ThreadingTCPServer):
         self.topics: dict[str, list[list[bytes]]] = follow.topics if follow else {}
         self.sequences: dict[tuple[int, int], int] = follow.sequences if follow else {}  # by producer and partition
         self.is_leader = follow is None
+        self.is_in_sync = True
         self.fetch_error: Callable[[], ErrorCode] = lambda: ErrorCode.NONE
         self.produce_count = 0
         self.producer_ids = 0
@@ -123,12 +124,13 @@ class WireServer(socketserver.ThreadingTCPServer):
 
     def _metadata(self, names: list[str]) -> MetadataResponse:
         leader_id = next(node.node_id for node in self.nodes if node.is_leader)
+        in_sync = [node.node_id for node in self.nodes if node.is_in_sync]
         topics = [
             MetadataResponseTopic(
                 name=name,
                 error_code=0 if name in self.topics else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
                 partitions=[
-                    MetadataResponsePartition(partition_index=index, leader_id=leader_id)
+                    MetadataResponsePartition(partition_index=index, leader_id=leader_id, isr_nodes=in_sync)
                     for index in range(len(self.topics.get(name, [])))
                 ],
             )

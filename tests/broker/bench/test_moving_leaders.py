@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from bench_wire_server import WireServer, keep
 
-from broker.bench.failover import gaps_of_kills
-from broker.bench.load import LoadResult
+from broker.bench.cluster_servers import ClusterServers
+from broker.bench.failover import GAP_LIMIT_S, TOPIC, LeaderKiller, gaps_of_kills
+from broker.bench.load import LoadResult, Second
 from broker.bench.options import BenchOptions
 from broker.bench.produce import ProduceResult, run_produce
 from broker.bench.results import SilentObserver
 from broker.bench.run import run_benchmark
+from broker.bench.servers import Server
 from broker.bench.window import GAPS_MAX, LONG_GAP_NS, Gaps
 from broker.bench.wire import BenchError, Cluster, parse_addresses
 from protocol import ErrorCode
@@ -114,6 +118,65 @@ def test_reading_back_that_does_not_get_on_is_an_error_and_says_nothing_of_recor
 
     with WireServer() as server, pytest.raises(BenchError, match="did not get on"):
         produce(server)
+
+
+class NodeInThisProcess(Server):
+    """A node of a cluster under test whose process is a thread: killed it leads no more, started it is in sync."""
+
+    def __init__(self, wire: WireServer, events: list[str], directory: Path) -> None:
+        super().__init__(directory, {})
+        self.port = int(wire.server_address[1])
+        self._wire = wire
+        self._events = events
+
+    def kill(self) -> None:
+        self._events.append(f"kill {self._wire.node_id}")
+        self._wire.is_in_sync = False
+        self._wire.resign()
+
+    def start(self) -> float:
+        self._events.append(f"start {self._wire.node_id}")
+        self._wire.is_in_sync = True
+        return 0.0
+
+
+def second_after(seconds: float, *, records: int) -> Second:
+    return Second(0.0, records=records, elapsed_s=1.0, ended_ns=time.monotonic_ns() + round(seconds * 1e9))
+
+
+def killer_of(wires: list[WireServer], events: list[str], kills: int, directory: Path) -> LeaderKiller:
+    nodes = iter(wires)
+    servers = ClusterServers(
+        directory, {}, lambda home, settings, place, _: NodeInThisProcess(next(nodes), events, home)
+    )
+    Cluster(parse_addresses(servers.bootstrap)).create_topic(TOPIC, 1, 3)
+    return LeaderKiller(servers, kills)
+
+
+def test_leaders_are_killed_when_writers_are_served_and_the_last_one_is_back(tmp_path: Path) -> None:
+    events: list[str] = []
+    with WireServer() as first, WireServer(follow=first) as second, WireServer(follow=first) as third:
+        killer = killer_of([first, second, third], events, 2, tmp_path)
+        for records in (1, 1, 0, 1, 0, 0, 1, 1, 1, 1, 1, 1):
+            killer.on_second(second_after(2.0, records=records))
+        assert events == ["kill 1", "start 1", "kill 2", "start 2"] and not killer.is_done
+
+        killer.on_second(second_after(0.0, records=1))  # began before the last start
+        killer.on_second(second_after(2.0, records=1))
+        assert not killer.is_done
+        killer.on_second(second_after(2.0, records=1))
+
+    assert killer.is_done and len(killer.killed_ns) == 2
+
+
+def test_a_cluster_that_serves_nobody_any_more_is_an_error(tmp_path: Path) -> None:
+    with WireServer() as first, WireServer(follow=first) as second, WireServer(follow=first) as third:
+        killer = killer_of([first, second, third], [], 1, tmp_path)
+        for _ in range(2):
+            killer.on_second(second_after(2.0, records=1))
+
+        with pytest.raises(BenchError, match="nothing was acknowledged for 120 s"):
+            killer.on_second(second_after(GAP_LIMIT_S + 1, records=0))
 
 
 def test_gaps_are_told_when_they_are_long_and_no_more_than_so_many() -> None:
