@@ -14,7 +14,7 @@ from typing import Protocol
 
 from broker.config import BrokerConfig
 from broker.machine import Worker, WorkerThread
-from wal import Buffer, Journal, StorageError
+from wal import Buffer, Filesystem, Journal, StorageError
 
 logger = logging.getLogger(__name__)
 
@@ -217,6 +217,19 @@ def durability_of(config: BrokerConfig, committer: Committer, loop: asyncio.Abst
             interval_messages=config.log_flush_interval_messages,
         )
     return committer
+
+
+def begin_journal_anew(journal: Journal, filesystem: Filesystem, data_directory: str) -> Journal:
+    """An empty one in its place."""
+    journal.close()
+    current, former = f"{data_directory}/journal", f"{data_directory}/journal.former"
+    if filesystem.exists(former):
+        filesystem.remove_directory(former)
+    # First the name: half a journal would be a damaged one.
+    filesystem.rename(current, former)
+    filesystem.sync_directory(data_directory)
+    filesystem.remove_directory(former)
+    return Journal.open(filesystem, current, journal.limits)
 
 
 def _complete(waiting: asyncio.Future[None]) -> None:

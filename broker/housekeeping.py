@@ -1,4 +1,5 @@
-"""What keeps the disk in order while nobody waits: checkpoints, retention, compaction, removal of what was deleted.
+"""What keeps the node in order while nobody waits: checkpoints, retention, compaction, removal of what was deleted, and
+a look whether the process has descriptors left.
 
 A checkpoint bounds how long a restart after kill -9 takes: it runs when its interval is over, or as soon as the journal
 has grown by `JOURNAL_BYTES_PER_CHECKPOINT`. Syncs and removals run on worker threads, everything else on the loop.
@@ -13,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from broker.background import BackgroundTasks, in_worker
 from broker.clock import Clock
 from broker.config import BrokerConfig
+from broker.descriptors import DescriptorWatch
 from broker.log import Cleanable, LogCleaner, LogManager, PartitionLog, remove_paths
 from broker.partition import PartitionTable
 from wal import Filesystem, Journal, StorageError, SyncFailed
@@ -25,6 +27,8 @@ JOURNAL_BYTES_PER_CHECKPOINT = 128 * 1024 * 1024
 CHECKPOINT_LOOK_S = 1.0
 # A checkpoint that failed is tried again so much later: soon after the cause is gone, and no load on a disk in trouble.
 CHECKPOINT_RETRY_MS = 5_000
+# A second without a descriptor is worth a line, less is not.
+DESCRIPTORS_LOOK_S = 1.0
 # Retention of so many logs is one step; between steps the loop serves requests.
 LOGS_PER_STEP = 50
 
@@ -49,6 +53,7 @@ class Housekeeping:
         self._journal_caught_up = journal_caught_up
         self._filesystem = filesystem
         self._cleaner = LogCleaner(logs, memory_bytes=config().log_cleaner_dedupe_buffer_size)
+        self._descriptors = DescriptorWatch()
         self._checkpoint_due_ms = 0
         self._journal_bytes_kept = 0
         self._checkpoint_failure = ""
@@ -61,6 +66,7 @@ class Housekeeping:
         background.every(config.log_retention_check_interval_ms / 1000, "retention", self._apply_retention)
         if config.log_cleaner_enable:
             background.every(config.log_cleaner_backoff_ms / 1000, "compaction", self._compact)
+        background.every(DESCRIPTORS_LOOK_S, "descriptors", self._look_at_descriptors)
         background.every(min(10.0, config.log_segment_delete_delay_ms / 1000 + 1), "removal", self._remove_deleted)
 
     # --- checkpoints -------------------------------------------------------------------------------------------
@@ -155,6 +161,9 @@ class Housekeeping:
         return partition.high_watermark if partition is not None else 0
 
     # --- removal -----------------------------------------------------------------------------------------------
+
+    async def _look_at_descriptors(self) -> None:
+        self._descriptors.look()
 
     async def _remove_deleted(self) -> None:
         due = self._logs.take_deleted(self._clock.now_ms())

@@ -18,6 +18,7 @@ from broker.cluster import (
     QuorumJoiner,
     member_addresses,
     quorum_settings,
+    stands_alone,
 )
 from broker.config import BrokerConfig, Listener, validate_topic_configs
 from broker.controller import BrokerManager, Controller, ControllerElsewhere, FeatureManager, VoterManager
@@ -69,6 +70,7 @@ class Member:
             publisher=publisher,
             config=lambda: services().config,
             incarnation_id=self.incarnation_id,
+            directory_id=self._directory_id,
             on_joined=on_joined,
             on_cut_off=on_cut_off,
             barrier=self.quorum.barrier,
@@ -89,12 +91,14 @@ class Member:
             loop=loop,
             chance=self._machine.chance.random,
         )
-        directory_id = base64.urlsafe_b64decode(identity.directory_id + "==")
+        self._directory_id = directory_id = base64.urlsafe_b64decode(identity.directory_id + "==")
         self.quorum = RaftQuorum(
             self._machine.filesystem,
             f"{config.data_directory}/metadata",
             node_id=config.node_id,
-            settings=replace(quorum_settings(config), directory_id=directory_id),
+            settings=replace(
+                quorum_settings(config), directory_id=directory_id, log_must_exist=must_have_log(config, identity)
+            ),
             transport=transport,
             on_failure=self._on_failure,
             random_source=self._machine.chance,
@@ -106,6 +110,8 @@ class Member:
             cluster_id=lambda: identity.cluster_id,
             own_address=self._own_address,
             addresses=self._controllers_to_ask,
+            address_of=self.members.address_of,
+            is_configured_voter=config.node_id in self.members.configured,
             following=self.quorum,
             loop=loop,
             chance=self._machine.chance.random,
@@ -151,7 +157,13 @@ class Member:
             clock=self._machine.clock,
             loop=loop,
         )
-        self.voters = VoterManager(proposals=proposals, quorum=quorum, configured=self.members.configured)
+        self.voters = VoterManager(
+            proposals=proposals,
+            quorum=quorum,
+            configured=self.members.configured,
+            node_id=config.node_id,
+            directory_id=self._directory_id,
+        )
         quorum.watch.on_active(self.voters.active_changed)
 
     # --- start and stop ------------------------------------------------------------------------------------------
@@ -211,6 +223,12 @@ class Member:
         servers = [(server.host, server.port) for server in self._config.controller_quorum_bootstrap_servers]
         known = [*self.members.configured.values(), *servers, *self._publisher.image.members.values()]
         return [address for address in dict.fromkeys(known) if address != own]
+
+
+def must_have_log(config: BrokerConfig, identity: ClusterIdentity) -> bool:
+    """A voter without its log would vote as if it remembered. Who knows its cluster has had one; alone it is told so
+    elsewhere, and a node without a vote is sent the log anew."""
+    return config.is_controller and bool(identity.cluster_id) and not stands_alone(config)
 
 
 def metadata_listeners(config: BrokerConfig) -> tuple[Listener, ...]:

@@ -12,12 +12,13 @@ import asyncio
 import logging
 import uuid
 
+from broker import replication
 from broker.background import BackgroundTasks
 from broker.cluster import ClusterIdentity
 from broker.config import BrokerConfig, effective_topic_configs
 from broker.config import Listener as ListenerSetting
 from broker.descriptors import share_descriptors
-from broker.durability import Committer, durability_of
+from broker.durability import Committer, begin_journal_anew, durability_of
 from broker.fetching import FetchSessions, ReplicaSessions
 from broker.groups import GroupCoordinator
 from broker.handlers import APIS
@@ -36,7 +37,7 @@ from broker.metadata import (
     MetadataPublisher,
 )
 from broker.network import Dispatcher, Listener, ListenerLimits
-from broker.partition import HighWatermarkCheckpoint, Partition, PartitionTable
+from broker.partition import HighWatermarkCheckpoint, NewNames, Partition, PartitionTable
 from broker.quorum import WrongDirectory, new_uuid
 from broker.replication import Replication
 from wal import Journal, JournalLimits, StorageError
@@ -138,21 +139,9 @@ class Node:
         self._logs.replay(self._journal.replay(), now_ms=self._clock.now_ms())
         self._high_watermarks = HighWatermarkCheckpoint(self._filesystem, data)
         if config.flush == "os" and self._journal.durable_sequence and not self._logs.offline:
-            self._begin_journal_anew(config)
-
-    def _begin_journal_anew(self, config: BrokerConfig) -> None:
-        """An earlier run kept a journal and this one does not: a replay of its entries by a later run would take back
-        what was appended without it."""
-        self._logs.checkpoint(0)
-        self._journal.close()
-        data, former = config.data_directory, f"{config.data_directory}/journal.former"
-        if self._filesystem.exists(former):
-            self._filesystem.remove_directory(former)
-        # First the name: half a journal would be a damaged one.
-        self._filesystem.rename(f"{data}/journal", former)
-        self._filesystem.sync_directory(data)
-        self._filesystem.remove_directory(former)
-        self._journal = Journal.open(self._filesystem, f"{data}/journal", JournalLimits.named(config.journal_profile))
+            # A replay of its entries by a later run would take back what this one appends without it.
+            self._logs.checkpoint(0)
+            self._journal = begin_journal_anew(self._journal, self._filesystem, data)
 
     def _build_rooms(self, config: BrokerConfig) -> None:
         loop = asyncio.get_running_loop()
@@ -170,6 +159,8 @@ class Node:
             lag_time_max_ms=lambda: self._services.config.replica_lag_time_max_ms,
             high_watermarks=self._high_watermarks.read(),
         )
+        self._new_names = NewNames(self._filesystem, loop=loop)
+        self._partitions.on_opened(self._new_names.add)
         self._replication = Replication(
             config=lambda: self._services.config,
             connect=self._member.connection_to,
@@ -178,6 +169,7 @@ class Node:
             channel=member.channel,
             high_watermarks=self._high_watermarks,
             loop=loop,
+            throttle=self._throttle(replication.FOLLOWER),
         )
         self._groups = GroupCoordinator(
             config,
@@ -186,6 +178,7 @@ class Node:
             partition_count=self._offsets_partition_count,
             fresh_id=lambda: str(uuid.UUID(bytes=new_uuid(self._machine.chance))),
         )
+        choose_id = self._fetch_session_id
         self._services = Services(
             config=config,
             clock=self._clock,
@@ -194,10 +187,10 @@ class Node:
             partitions=self._partitions,
             logs=self._logs,
             groups=self._groups,
-            fetch_sessions=FetchSessions(
-                config.max_incremental_fetch_session_cache_slots, choose_id=self._fetch_session_id
+            fetch_sessions=FetchSessions(config.max_incremental_fetch_session_cache_slots, choose_id=choose_id),
+            replica_sessions=ReplicaSessions(
+                choose_id=choose_id, loop=loop, throttle=self._throttle(replication.LEADER)
             ),
-            replica_sessions=ReplicaSessions(choose_id=self._fetch_session_id, loop=loop),
             quorum=member.quorum,
             members=member.members,
             brokers=member.brokers,
@@ -207,6 +200,9 @@ class Node:
             node_id=config.node_id,
             identity=self._identity,
         )
+        self._join_rooms(loop)
+
+    def _join_rooms(self, loop: asyncio.AbstractEventLoop) -> None:
         self._partitions.on_leadership(self._leadership_changed)
         self._partitions.on_write_refused(self._write_refused)
         self._publisher.subscribe(self._reconfigure)
@@ -226,6 +222,15 @@ class Node:
 
     def _fetch_session_id(self) -> int:
         return self._machine.chance.randrange(FETCH_SESSION_IDS) + 1
+
+    def _throttle(self, settings: replication.ThrottleSettings) -> replication.ReplicationThrottle:
+        return replication.ReplicationThrottle(
+            settings,
+            self._static_config,
+            config=lambda: self._services.config,
+            publisher=self._publisher,
+            clock=self._clock,
+        )
 
     def _joined(self, image: MetadataImage) -> None:
         """This broker's incarnation is a member: from here on the image says what it does with its partitions.
@@ -327,6 +332,7 @@ class Node:
         self._groups.close()
         await asyncio.gather(*(listener.stop() for listener in self._listeners))
         await self._background.stop()
+        await self._new_names.stop()
         await self._replication.stop()
         self._partitions.write_out()
         await self._member.stop()

@@ -20,7 +20,7 @@ class RequestContext:
 
 
 class CloseConnection(Exception):
-    """Raised by a handler whose only honest answer is to hang up (a failed acks=0 produce, say)."""
+    """Raised, or resolved with, by a handler whose only honest answer is to hang up (a failed acks=0 produce, say)."""
 
 
 class Deferred:
@@ -37,7 +37,7 @@ class Deferred:
         self.resolved = False
 
     def resolve(self, response: object) -> None:
-        """Deliver `response`: a message, or None where the client expects no answer (acks=0)."""
+        """Deliver `response`: a message, None where the client expects no answer (acks=0), or a CloseConnection."""
         assert not self.resolved, "an answer was given twice"
         self.resolved = True
         if self._deliver is None:

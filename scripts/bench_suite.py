@@ -13,6 +13,7 @@ import platform
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,6 +46,7 @@ def main(
         float, typer.Option(min=0.0, help="The most important first, and none that would not be done by then; 0: all.")
     ] = 0.0,
     resume: Annotated[bool, typer.Option("--resume", help="Leave out what was measured of this code already.")] = False,
+    add: Annotated[bool, typer.Option("--add", help="To the rounds that are stored of this code.")] = False,
     report: Annotated[str | None, typer.Option(metavar="DIR", help="Pictures and an HTML page.")] = None,
     list_only: Annotated[bool, typer.Option("--list", help="Show the scenarios.")] = False,
     write: Annotated[bool, typer.Option("--write/--no-write", help="Into docs/PERFORMANCE.md.")] = True,
@@ -70,19 +72,31 @@ def main(
     if budget_minutes:
         scenarios.sort(key=lambda scenario: scenario.importance)
     if resume:
-        about = {"code": code_version(), "quick": quick, "rounds": rounds}
-        scenarios = [s for s in scenarios if not stored.is_done(before["scenarios"].get(s.name), suite.sides(s), about)]
+        scenarios = [each for each in scenarios if not is_measured(suite, before, each)]
+        console.print(f"{len(scenarios)} scenarios are left.")
     outcomes: list[Outcome] = []
     for outcome in suite.run(scenarios, stored.durations(before, quick=quick)):
         outcomes.append(outcome)
         if report:
             write_suite_report(report, outcomes)
         if write:
-            write_page(PAGE, stored.save(STORED, outcome, {**machine(), "quick": quick, "rounds": rounds}))
+            keep(outcome, {**machine(), "quick": quick, "rounds": rounds}, console, add=add)
     if report:
         console.print(f"{report}/index.html")
     if any(outcome.faults or outcome.failures for outcome in outcomes):
         raise typer.Exit(2)
+
+
+def is_measured(suite: Suite, before: Mapping[str, Any], scenario: Scenario) -> bool:
+    about = {"code": code_version(), "quick": suite.quick, "rounds": suite.rounds}
+    return stored.is_done(before["scenarios"].get(scenario.name), suite.sides(scenario), about)
+
+
+def keep(outcome: Outcome, about: dict[str, Any], console: Console, *, add: bool) -> None:
+    found = stored.save(STORED, outcome, about, add=add)
+    write_page(PAGE, found)
+    if found["scenarios"][outcome.scenario.name]["about"]["taken"] != about["taken"]:
+        console.print("  what is stored has sides that this run has not: it stays")
 
 
 def show(scenarios: list[Scenario], console: Console) -> None:

@@ -2,9 +2,9 @@
 """Take a node from a running cluster again and again, and tell how long acks=all writes wait: median, worst, phases.
 
     scripts/measure_failover.py --rounds 30                  kill -9, of the controller and of others in turn
-    scripts/measure_failover.py --rounds 10 --how pause      SIGSTOP for 6 s
-    scripts/measure_failover.py --rounds 10 --how cut        its links to the others are cut for 6 s
-    scripts/measure_failover.py --rounds 5 --partitions 1000 --written 6 --how kill
+    scripts/measure_failover.py --rounds 10 --how pause      SIGSTOP
+    scripts/measure_failover.py --rounds 10 --how cut        its links to the others are cut
+    scripts/measure_failover.py --rounds 5 --partitions 1000 --away-s 0    how soon a node is back in sync
 
 One writer a partition, on a socket of its own, one record at a time. A writer that is refused, or gets no answer for a
 moment, asks the others who leads. What is told of a round is its longest pause between two acknowledgements, of
@@ -44,10 +44,11 @@ from protocol.messages.create_topics import CreatableTopic, CreateTopicsRequest 
 from protocol.messages.elect_leaders import ElectLeadersRequest  # noqa: E402
 from protocol.messages.metadata import MetadataRequest, MetadataRequestTopic  # noqa: E402
 
-TOPIC = "failover"
+TOPIC = "written"
+WRITTEN_PARTITIONS = 6
+BULK_TOPIC = "bulk"
 PACE_S = 0.02
 IMPATIENCE_S = 0.1
-AWAY_S = 6.0
 SETTLED_S = 60.0
 LOG_TIME = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) (.*)")
 
@@ -67,20 +68,20 @@ class Asker:
         self._cluster = cluster
         self._wires: dict[int, Wire] = {}
 
-    def state(self, *, not_of: int = 0) -> State | None:
+    def state(self, topic: str = TOPIC, *, not_of: tuple[int, ...] = ()) -> State | None:
         for node_id in self._cluster.nodes:
-            if node_id == not_of:
+            if node_id in not_of:
                 continue
             with contextlib.suppress(OSError):
-                return self._ask(node_id)
+                return self._ask(node_id, topic)
             self._wires.pop(node_id, None)
         return None
 
-    def _ask(self, node_id: int) -> State:
+    def _ask(self, node_id: int, topic: str) -> State:
         wire = self._wires.get(node_id)
         if wire is None:
             wire = self._wires[node_id] = Wire(f"127.0.0.1:{self._cluster.client_ports[node_id]}", timeout_s=1.0)
-        request = MetadataRequest(topics=[MetadataRequestTopic(name=TOPIC)], allow_auto_topic_creation=False)
+        request = MetadataRequest(topics=[MetadataRequestTopic(name=topic)], allow_auto_topic_creation=False)
         answer = wire.call(request, 9)
         partitions = {p.partition_index: (p.leader_id, set(p.isr_nodes)) for p in answer.topics[0].partitions}
         return State(answer.controller_id, partitions)
@@ -116,7 +117,7 @@ class Writer(threading.Thread):
         request = produce_request(TOPIC, {self._partition: batch(b"x" * 100, timestamp=int(time.time() * 1000))})
         sent = wire.send(request, PRODUCE_VERSION)
         while not _readable(wire):
-            state = self._asker.state(not_of=self._leader)
+            state = self._asker.state(not_of=(self._leader, self.victim))
             if state is not None and state.partitions[self._partition][0] not in (self._leader, -1):
                 raise ConnectionAbortedError("another leads")
         answer = wire.receive(type(request), PRODUCE_VERSION, sent).responses[0].partition_responses[0]
@@ -125,7 +126,7 @@ class Writer(threading.Thread):
         self.acks.append(time.time())
 
     def _connect(self) -> Wire | None:
-        state = self._asker.state(not_of=self.victim or self._leader)
+        state = self._asker.state(not_of=(self.victim or self._leader,))
         leader = -1 if state is None else state.partitions[self._partition][0]
         if leader < 0:
             self._told("no leader")
@@ -156,10 +157,10 @@ class Measurement:
         self._cluster = cluster
         self._how = arguments.how
         self._tell_ms = arguments.tell_ms
-        self._partitions = arguments.partitions
+        self._away_s = arguments.away_s
+        self._topics = [TOPIC] if not arguments.partitions else [TOPIC, BULK_TOPIC]
         self._asker = Asker(cluster)
-        step = max(1, arguments.partitions // arguments.written)
-        self._writers = {p: Writer(cluster, p) for p in range(0, arguments.partitions, step)}
+        self._writers = {p: Writer(cluster, p) for p in range(WRITTEN_PARTITIONS)}
         self.led: list[float] = []
         self.other: list[float] = []
         self.back: list[float] = []
@@ -188,10 +189,11 @@ class Measurement:
         led = [p for p in self._writers if state.partitions[p][0] == victim]
         for writer in self._writers.values():
             writer.victim = victim
+        if BULK_TOPIC in self._topics:
+            self._fill()
         began = time.time()
         with self._taken(victim) as restarted:
-            ended = began + AWAY_S if self._how != "kill" else time.time() + 2.5
-            time.sleep(max(0.0, ended - time.time()))
+            time.sleep(self._away_s)
             ended = time.time()
         back_s = self._wait_until_in_sync(restarted[0])
         pauses = {p: writer.longest_pause_ms(began, ended) for p, writer in self._writers.items()}
@@ -206,6 +208,16 @@ class Measurement:
         if max(worst_led, worst_other) > self._tell_ms:
             self._tell(began, victim, max(pauses, key=lambda p: pauses[p]))
         self._settle()
+
+    def _fill(self) -> None:
+        """A record into every partition of the bulk, so that each has something to recover."""
+        state = self._asker.state(BULK_TOPIC)
+        assert state is not None
+        for node_id in self._cluster.nodes:
+            values = [p for p, (leader, _) in state.partitions.items() if leader == node_id]
+            records: dict[int, bytes | None] = {p: batch(b"y" * 100, timestamp=int(time.time() * 1000)) for p in values}
+            with Wire(f"127.0.0.1:{self._cluster.client_ports[node_id]}") as wire:
+                wire.call(produce_request(BULK_TOPIC, records), PRODUCE_VERSION)
 
     @contextlib.contextmanager
     def _taken(self, victim: int) -> Iterator[list[float]]:
@@ -232,10 +244,10 @@ class Measurement:
     def _wait_until_in_sync(self, since: float) -> float:
         deadline = time.time() + SETTLED_S
         while time.time() < deadline:
-            state = self._asker.state()
-            if state is not None and all(len(isr) == 3 for _, isr in state.partitions.values()):
+            states = [self._asker.state(topic) for topic in self._topics]
+            if all(state and all(len(isr) == 3 for _, isr in state.partitions.values()) for state in states):
                 return time.time() - since
-            time.sleep(0.02)
+            time.sleep(0.05)
         raise SystemExit(f"not in sync again: {self._asker.state()}")
 
     def _settle(self) -> None:
@@ -255,7 +267,7 @@ class Measurement:
                     at = datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S,%f").astimezone().timestamp()
                     lines.append((at, f"node {node_id}{' (victim)' if node_id == victim else ''}: {found[2]}"))
         for at, line in sorted(lines):
-            if began - 0.05 <= at <= began + AWAY_S + 3:
+            if began - 0.05 <= at <= began + self._away_s + 5:
                 print(f"      {1000 * (at - began):+7.0f} {line[:200]}")
 
 
@@ -263,9 +275,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--how", choices=("kill", "pause", "cut"), default="kill")
     parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--partitions", type=int, default=6)
-    parser.add_argument("--written", type=int, default=6, help="how many of the partitions are written to")
+    parser.add_argument("--partitions", type=int, default=0, help="how many there are besides those written to")
     parser.add_argument("--tell-ms", type=float, default=1000.0, help="print the log of rounds that took longer")
+    parser.add_argument("--away-s", type=float, default=6.0, help="how long the node is away, at least (default 6)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="millstream-failover-"))
@@ -274,8 +286,9 @@ def main() -> None:
     try:
         with kind(directory, settings=settings) as cluster:
             with Wire(f"127.0.0.1:{cluster.client_ports[1]}") as wire:
-                topic = CreatableTopic(name=TOPIC, num_partitions=arguments.partitions, replication_factor=3)
-                wire.call(CreateTopicsRequest(topics=[topic], timeout_ms=30_000), 7)
+                for name, count in ((TOPIC, WRITTEN_PARTITIONS), (BULK_TOPIC, arguments.partitions)):
+                    topic = CreatableTopic(name=name, num_partitions=count, replication_factor=3)
+                    wire.call(CreateTopicsRequest(topics=[topic] if count else [], timeout_ms=30_000), 7)
             Measurement(cluster, arguments).run(arguments.rounds)
     finally:
         shutil.rmtree(directory, ignore_errors=True)

@@ -66,7 +66,7 @@ class Progress:
     def on_plan(self, lines: list[str]) -> None:
         if self._verbose:
             for line in lines:
-                self._console.print(line, highlight=False)
+                self._console.print(line, highlight=False, soft_wrap=True)
 
     def on_start(self) -> None:
         self.say(f"warming up for {self._warmup_s:g} s" if self._warmup_s else "running")
@@ -89,7 +89,7 @@ class Progress:
             self._live.update(Text(line))
         elif second.at_s - self._last_line_s >= self._interval_s - 0.5:
             self._last_line_s = second.at_s
-            self._console.print(line, highlight=False)
+            self._console.print(line, highlight=False, soft_wrap=True)
 
 
 def result_table(result: BenchResult) -> RenderableType:
@@ -107,7 +107,9 @@ def result_table(result: BenchResult) -> RenderableType:
     if abs(result.requests_per_sec - result.throughput_msg_per_sec) > 1:
         table.add_row("Requests", f"{result.requests_per_sec:,.0f} req/s")
     table.add_row("Bandwidth", f"{result.throughput_bytes_per_sec / MEBIBYTE:,.2f} MB/s")
-    for name, value in result.latency_us.items():
+    if not result.distribution:
+        table.add_row("Latency", "not measured")
+    for name, value in result.latency_us.items() if result.distribution else ():
         label = "p99.9" if name == "p999" else name
         table.add_row(f"Latency {label}", f"{value:,} µs  {value / 1000:10,.3f} ms")
     for name, value in result.extra.items():

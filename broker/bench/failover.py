@@ -7,6 +7,7 @@ every acknowledged record is read back.
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 
@@ -64,8 +65,9 @@ def gaps_of_kills(load: LoadResult, killed_ns: list[int]) -> list[float]:
     """After each kill the longest time without an acknowledgement, in s. Nothing below LONG_GAP is told apart."""
     found = []
     for number, killed in enumerate(killed_ns):
-        until = killed_ns[number + 1] if number + 1 < len(killed_ns) else load.seconds[-1].ended_ns
-        gaps = [end - begin for begin, end in load.gaps if end > killed and begin < until]
+        # A gap that lasts until after the next kill is that one's.
+        until = killed_ns[number + 1] if number + 1 < len(killed_ns) else math.inf
+        gaps = [end - begin for begin, end in load.gaps if killed < end <= until]
         found.append(max(gaps, default=LONG_GAP_NS) / NS_PER_S)
     return found
 

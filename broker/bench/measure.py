@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from broker.bench.results import SilentObserver
 from broker.bench.run import prepare_topic, run_benchmark
 from broker.bench.scenario import OURS, SIDES, Scenario
 from broker.bench.servers import Millstream, UnderTest
+from broker.bench.warm_up import warm_up_by_count, warm_up_by_time
 from broker.bench.wire import BenchError, Cluster, parse_addresses
 from protocol import KafkaError, ProtocolError
 
@@ -54,12 +56,21 @@ def measure(scenario: Scenario, side: str, directory: Path, *, quick: bool) -> M
 def _measure_bench(scenario: Scenario, server: UnderTest, side: str, quick: bool) -> Measurement:
     server.start()
     options = options_of(scenario, server, quick=quick)
+    began = time.monotonic()
     if options.message_count:
-        # What ends by a count has no warm-up of its own, and a JVM that was never used is no measure of Kafka.
-        run_benchmark(dataclasses.replace(options, topic="warm-up"), SilentObserver())
-    if not scenario.background_rate:
-        return measurement_of(side, run_benchmark(options, SilentObserver()), server)
-    background = _Background(server, scenario.background_rate)
+        warm_up_by_count(dataclasses.replace(options, topic="warm-up"))
+    elif options.mode == "produce":
+        warm_up_by_time(options, quick=quick)
+    warmed_up_s = time.monotonic() - began
+    if scenario.background_rate:
+        found = _measure_beside(_Background(server, scenario.background_rate), side, options, server)
+    else:
+        found = measurement_of(side, run_benchmark(options, SilentObserver()), server)
+    found.figures["warmed_up_s"] = warmed_up_s
+    return found
+
+
+def _measure_beside(background: _Background, side: str, options: BenchOptions, server: UnderTest) -> Measurement:
     try:
         result = run_benchmark(options, SilentObserver())
     finally:
@@ -70,7 +81,7 @@ def _measure_bench(scenario: Scenario, server: UnderTest, side: str, quick: bool
 
 
 def _measure_fetch(scenario: Scenario, server: UnderTest, side: str, quick: bool) -> Measurement:
-    """Read what was written beforehand, the second time counts; all of it is in the page cache on both sides."""
+    """Read what was written beforehand, at last to be counted; all of it is in the page cache on both sides."""
     server.start()
     read = options_of(scenario, server, quick=quick)
     count = (scenario.prepared_bytes // (8 if quick else 1)) // read.message_size
@@ -79,7 +90,7 @@ def _measure_fetch(scenario: Scenario, server: UnderTest, side: str, quick: bool
     )
     filled = measurement_of(side, run_benchmark(fill, SilentObserver()), server)
     read = dataclasses.replace(read, message_count=count)
-    run_benchmark(read, SilentObserver())
+    warm_up_by_count(read)
     return measurement_of(side, run_benchmark(read, SilentObserver()), server, filled.faults)
 
 

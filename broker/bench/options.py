@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from dataclasses import dataclass, field
 
@@ -46,6 +45,16 @@ RAWS_OWN = {
     "records_per_request": "librdkafka decides by itself what goes into a request; see --batch-size and --linger-ms",
     "partitions_per_request": "librdkafka decides by itself what goes into a request",
     "fan_out": "the consumers are one group, whose members read each partition once",
+}
+# And what has no meaning in a mode.
+NOT_OF_MODE = {
+    "rate_limit": ("consume", "metadata"),
+    "in_flight": ("consume", "metadata"),
+    "records_per_request": ("consume", "metadata"),
+    "partitions_per_request": ("consume", "metadata"),
+    "processes": ("metadata",),
+    "fan_out": ("produce", "metadata"),
+    "metadata_step": ("produce", "consume", "round-trip", "soak"),
 }
 
 
@@ -105,7 +114,7 @@ class BenchOptions:
             "consumers",
         ):
             if getattr(self, name) < 1:
-                raise BenchError(f"--{name.replace('_', '-')} must be at least 1")
+                raise BenchError(f"{_option(name)} must be at least 1")
         self._refuse_what_is_not_of_this_client()
         if self.message_size < IDENTITY_BYTES:
             raise BenchError(f"--message-size must be at least {IDENTITY_BYTES}, for a record carries its identity")
@@ -118,10 +127,16 @@ class BenchOptions:
         """An option that would change nothing is refused, not ignored."""
         if self.client == "librdkafka" and self.mode == "metadata":
             raise BenchError("--mode metadata is measured on the wire: leave out --client librdkafka")
+        for name, modes in NOT_OF_MODE.items():
+            if self.mode in modes and self._was_changed(name):
+                raise BenchError(f"{_option(name)} means nothing to --mode {self.mode}: leave it out")
         others, other = (LIBRDKAFKAS_OWN, "librdkafka") if self.client == "raw" else (RAWS_OWN, "raw")
-        for found in dataclasses.fields(self):
-            if found.name in others and getattr(self, found.name) != found.default:
-                raise BenchError(f"--{found.name.replace('_', '-')} is of --client {other} only: {others[found.name]}")
+        for name, instead in others.items():
+            if self._was_changed(name):
+                raise BenchError(f"{_option(name)} is of --client {other} only: {instead}")
+
+    def _was_changed(self, name: str) -> bool:
+        return bool(getattr(self, name) != self.__dataclass_fields__[name].default)
 
     @property
     def codec(self) -> Compression:
@@ -136,6 +151,10 @@ class BenchOptions:
     @property
     def records_per_frame(self) -> int:
         return self.records_per_request * self.partitions_per_request
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:

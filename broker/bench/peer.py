@@ -101,6 +101,7 @@ class Kafka(Server):
     def _java(self, main_class: str, heap: str) -> list[str]:
         # The flags of Kafka's own start script.
         flags = ["-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35"]
+        flags += ["-XX:+ExplicitGCInvokesConcurrent", "-Djava.awt.headless=true"]
         logging = f"-Dlog4j2.configurationFile={self.directory / 'log4j2.xml'}"
         classes = f"{ensure_libraries()}/*"
         return ["java", f"-Xms{heap}", f"-Xmx{heap}", *flags, logging, "-cp", classes, main_class]

@@ -1,14 +1,14 @@
 """docs/PERFORMANCE.md's tables, made from what the suite kept in docs/performance.json.
 
-A table stands between `<!-- table NUMBER -->` and `<!-- end -->`, and so do `<!-- machine -->` and the pictures of
-`<!-- growth -->`; everything else on the page is written by hand.
+A table stands between `<!-- table NUMBER -->` and `<!-- end -->`, and so do `<!-- machine -->`, `<!-- budget -->` and
+the pictures of `<!-- growth -->`; everything else on the page is written by hand.
 """
 
 from __future__ import annotations
 
 import re
 import statistics
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ SIDE_NAMES = {
     "kafka-durable": "Kafka, `flush.messages=1`",
 }
 PICTURES = "performance"  # the directory beside the page
-_PART = re.compile(r"(<!-- (table|machine|growth) ?(\d*) -->\n).*?(<!-- end -->)", re.DOTALL)
+_PART = re.compile(r"(<!-- (table|machine|growth|budget) ?(\d*) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def write_page(path: Path, stored: Mapping[str, Any]) -> None:
@@ -42,8 +42,13 @@ def render(page: str, stored: Mapping[str, Any]) -> str:
     """The page with everything made anew that comes from what is stored."""
 
     def part(match: re.Match[str]) -> str:
-        makers = {"table": lambda: table(int(match[3]), stored), "machine": lambda: machine(stored)}
-        return match[1] + makers.get(match[2], lambda: growth(stored))() + match[4]
+        makers: dict[str, Callable[[], str]] = {
+            "table": lambda: table(int(match[3]), stored),
+            "machine": lambda: machine(stored),
+            "growth": lambda: growth(stored),
+            "budget": lambda: budget(stored),
+        }
+        return match[1] + makers[match[2]]() + match[4]
 
     return _PART.sub(part, page)
 
@@ -55,6 +60,25 @@ def growth(stored: Mapping[str, Any]) -> str:
         links = [f"![{name[:-4]}]({PICTURES}/{name})" for name in found if name.startswith(prefix)]
         lines += [" ".join(links), ""] if links else []
     return "\n".join(lines) or "Not taken yet.\n"
+
+
+def budget(stored: Mapping[str, Any]) -> str:
+    """What a request costs, by stage, as scripts/bench profile found it."""
+    found = stored.get("budget", {})
+    if not found:
+        return "Not taken yet.\n"
+    stages = list(dict.fromkeys(stage for entry in found.values() for stage in entry["stages"]))
+    titles = [f"{entry['title']}<br>{_when(entry['about'])}" for entry in found.values()]
+    lines = ["| µs of CPU a request | " + " | ".join(titles) + " |", "|---|" + "---|" * len(found)]
+    for stage in stages:
+        cells = [f"{entry['stages'][stage]:.1f}" if stage in entry["stages"] else "" for entry in found.values()]
+        lines.append(f"| {stage} | " + " | ".join(cells) + " |")
+    lines.append("| **together** | " + " | ".join(f"**{entry['us']:.1f}**" for entry in found.values()) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _when(about: Mapping[str, Any]) -> str:
+    return f"{about['taken'].partition(' ')[0]}, {about['commit']}, load average {about['load_average_after']:g}"
 
 
 def machine(stored: Mapping[str, Any]) -> str:
@@ -98,15 +122,22 @@ def table(number: int, stored: Mapping[str, Any]) -> str:
 def _cell(scenario: Scenario, runs: list[dict[str, float]]) -> str:
     if not runs:
         return ""
+
+    def median(name: str) -> float:
+        return statistics.median(run[name] for run in runs)
+
     unit, factor = UNITS[scenario.metric]
-    value = statistics.median(run[scenario.metric] for run in runs) * factor
+    value = median(scenario.metric) * factor
     text = f"{value:,.0f} {unit}" if value >= 100 else f"{value:,.1f} {unit}"
     if scenario.metric.endswith("_per_s"):
-        p50, p99 = (statistics.median(run[name] for run in runs) / 1000 for name in ("p50_us", "p99_us"))
-        text += f", p50 {p50:.2f} ms, p99 {p99:.1f} ms"
+        text += f", p50 {median('p50_us') / 1000:.2f} ms, p99 {median('p99_us') / 1000:.1f} ms"
+    if "gap_median_s" in runs[0]:
+        text += f", median of the kills {median('gap_median_s') * 1000:,.0f} ms"
+    if "background_per_s" in runs[0]:
+        text += f", beside {median('background_per_s'):,.0f} records/s"
     if "resident_mb" in runs[0] and scenario.metric != "resident_mb":
-        text += f", {statistics.median(run['resident_mb'] for run in runs):,.0f} MB resident"
-    return text + (" together" if scenario.nodes > 1 else "")
+        text += f", {median('resident_mb'):,.0f} MB resident" + (" together" if scenario.nodes > 1 else "")
+    return text
 
 
 def _ratio(found: dict[str, Any], *, is_noisy: bool) -> str:

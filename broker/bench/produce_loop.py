@@ -41,7 +41,7 @@ class ProduceLoop:
         rate_per_s: float,
         request_limit: int,
         timeout_s: float,
-        reconnector: Reconnector,
+        reconnector: Reconnector[LoadConnection],
         on_tick: Callable[[Tally], None],
     ) -> None:
         """Without an `answer` to look for (acks=0) a request is done when it is sent.

@@ -92,7 +92,13 @@ class BenchResult:
 
     @property
     def warnings(self) -> list[str]:
-        return generator_warnings(self.generator_busy_share, self.generator_starved_share)
+        found = generator_warnings(self.generator_busy_share, self.generator_starved_share)
+        if self.options.mode == "consume" and not self.total_messages:
+            found.append(
+                "nothing was read in the measured part: the topic is empty, or was read to its end during the warm-up; "
+                "give --message-count, or --warmup-duration 0s"
+            )
+        return found
 
     def row(self) -> dict[str, object]:
         """By CSV_COLUMNS."""

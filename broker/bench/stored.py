@@ -21,19 +21,27 @@ def load(path: Path) -> dict[str, Any]:
     return found
 
 
-def save(path: Path, outcome: Outcome, about: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns all that is there now. A run in which a side brought nothing does not replace one that had figures."""
+def save(path: Path, outcome: Outcome, about: Mapping[str, Any], *, add: bool = False) -> dict[str, Any]:
+    """Returns all that is there now. Where a side brought nothing that is there already, what is there stays.
+
+    With `add` its rounds come to those of the same code."""
     stored = load(path)
     name = outcome.scenario.name
     entry = _entry(outcome, about)
     earlier = stored["scenarios"].get(name)
-    if not outcome.failures or earlier is None or not earlier["sides"] or set(entry["sides"]) >= set(earlier["sides"]):
+    if add and earlier is not None and _is_same(earlier["about"], about):
+        entry = _together(earlier, entry)
+    if earlier is None or set(entry["sides"]) >= set(earlier["sides"]):
         stored["scenarios"][name] = entry
     if not outcome.failures:
         round_s = stored.setdefault("round_s", {}).setdefault(name, {})
         round_s[_kind(about["quick"])] = round(outcome.took_s / about["rounds"])
-    path.write_text(json.dumps(stored, indent=1) + "\n")
+    write(path, stored)
     return stored
+
+
+def write(path: Path, stored: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(stored, indent=1) + "\n")
 
 
 def durations(stored: Mapping[str, Any], *, quick: bool) -> dict[str, float]:
@@ -56,6 +64,26 @@ def is_done(entry: Mapping[str, Any] | None, sides: list[str], about: Mapping[st
         and (about["quick"] or not before["quick"])
         and all(len(entry["sides"].get(side, [])) >= about["rounds"] for side in sides)
     )
+
+
+def _is_same(before: Mapping[str, Any], about: Mapping[str, Any]) -> bool:
+    return (before.get("code"), before["quick"]) == (about["code"], about["quick"])
+
+
+def _together(earlier: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Rounds of the one, then of the other."""
+    rounds = {(found["ours"], found["peer"]): found["rounds"] for found in earlier["ratios"]}
+    before: Mapping[str, Any] = earlier["sides"]
+    return {
+        "about": {**entry["about"], "rounds": earlier["about"]["rounds"] + entry["about"]["rounds"]},
+        "failures": earlier["failures"] + entry["failures"],
+        "faults": earlier["faults"] + entry["faults"],
+        "ratios": [
+            {**found, "rounds": rounds.get((found["ours"], found["peer"]), []) + found["rounds"]}
+            for found in entry["ratios"]
+        ],
+        "sides": {side: before.get(side, []) + runs for side, runs in entry["sides"].items()},
+    }
 
 
 def _entry(outcome: Outcome, about: Mapping[str, Any]) -> dict[str, Any]:

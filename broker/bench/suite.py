@@ -28,8 +28,11 @@ from protocol import KafkaError, ProtocolError
 
 # Of one run of one scenario on one side: the longest, 10,000 partitions of Kafka after kill -9, takes minutes.
 RUN_LIMIT_S = 900.0
-# Where nothing is known of a scenario from earlier: a broker's start and end, the fill, reading back.
-_AROUND_A_RUN_S = 15.0
+# Where nothing is known of a scenario from earlier: a broker's start and end, warming up, the fill, reading back.
+_AROUND_A_RUN_S = 25.0
+_PER_NODE_S = 8.0
+_PER_PARTITION_S = 0.015
+_PER_KILL_S = 15.0
 
 
 @dataclass(slots=True)
@@ -116,11 +119,16 @@ class Suite:
             return 0.0
         if round_s is not None:
             return round_s * self.rounds
+        return (self._timed_s(scenario) + _AROUND_A_RUN_S) * len(sides) * self.rounds
+
+    def _timed_s(self, scenario: Scenario) -> float:
+        """Of what has a fixed length, or a known share in how long a run takes."""
         options: dict[str, Any] = {**scenario.options, **(scenario.quick if self.quick else {})}
-        timed_s: float = (
-            0.0 if "message_count" in options else options.get("warmup_s", 0.0) + options.get("duration_s", 0.0)
-        )
-        return float(timed_s + _AROUND_A_RUN_S) * len(sides) * self.rounds
+        known_s = (scenario.nodes - 1) * _PER_NODE_S
+        known_s += scenario.partitions_before * _PER_PARTITION_S + scenario.kills * _PER_KILL_S
+        if scenario.kind in ("bench", "idle") and "message_count" not in options:
+            known_s += float(options.get("warmup_s", 0.0)) + float(options["duration_s"])
+        return known_s
 
     def _run(self, scenario: Scenario) -> Outcome:
         self._console.print(f"[bold]{scenario.name}[/bold]  {scenario.title}")
@@ -147,11 +155,11 @@ class Suite:
             try:
                 found = self._measure(scenario, side)
             except (BenchError, KafkaError, ProtocolError) as error:
+                outcome.took_s += time.monotonic() - began
                 outcome.failures.append(f"{side}: {error}")
                 self._console.print(f"  round {number + 1} {side}: {error}", style="red", markup=False)
                 return
-            finally:
-                took_s = time.monotonic() - began
+            took_s = time.monotonic() - began
             if scenario.kind == "start":
                 self._lives[life] = found, took_s
         outcome.took_s += took_s
@@ -178,10 +186,10 @@ def describe(scenario: Scenario, found: Measurement) -> str:
             f"   generator {found.figures['generator_cpu']:.0%} of a core, starved "
             f"{found.figures['generator_starved']:.0%}"
         )
-    for warning in found.warnings:
-        text += f"\n      [yellow]{warning}[/yellow]"
     if found.figures.get("others_cores", 0.0) > NOISY_CORES:
         text += f"   [yellow]others used {found.figures['others_cores']:.1f} cores[/yellow]"
     if found.faults:
         text += f"   [red]{found.faults:,} faults[/red]"
+    for warning in found.warnings:
+        text += f"\n      [yellow]{warning}[/yellow]"
     return text

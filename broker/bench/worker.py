@@ -199,10 +199,14 @@ class _Consumer:
             )
             for plan in spec.plans
         ]
-        self.loop = ConsumeLoop(connections, timestamps=spec.timestamps, on_tick=reporter.report)
+        self._watch = LeaderWatch(spec.bootstrap_servers, spec.topic, with_producer_ids=False)
+        self.loop = ConsumeLoop(
+            connections, Reconnector(self._watch), timestamps=spec.timestamps, on_tick=reporter.report
+        )
 
     def run(self, window: Window) -> dict[str, object]:
         self.loop.run(window)
+        self._watch.close()
         return {"errors": self.loop.errors, "accounts": []}
 
 

@@ -56,6 +56,7 @@ class BrokerLifecycle:
         publisher: MetadataPublisher,
         config: Callable[[], BrokerConfig],
         incarnation_id: bytes,
+        directory_id: bytes,
         on_joined: Callable[[MetadataImage], None],
         on_cut_off: Callable[[bool], None],
         barrier: Callable[[], Awaitable[None]],
@@ -66,12 +67,13 @@ class BrokerLifecycle:
         self._publisher = publisher
         self._config = config
         self._incarnation_id = incarnation_id
+        self._directory_id = directory_id
         self._on_joined = on_joined
         self._on_cut_off = on_cut_off
         self._barrier = barrier
         self._lost = lost
         self._is_cut_off = False
-        self._answered_s = 0.0
+        self._sent_s = self._answered_s = 0.0
         self._silence_check: asyncio.TimerHandle | None = None
         self._endpoints: Mapping[str, tuple[str, int]] = {}
         self._broker_epoch = -1
@@ -93,6 +95,8 @@ class BrokerLifecycle:
         if not joined.done():
             joined.cancel()
             self._task.result()
+        # The image may show this broker unfenced before the answer to the heartbeat that did it is read here.
+        self._answered_s = max(self._answered_s, self._sent_s)
         self._look_for_silence()
 
     async def shut_down(self) -> None:
@@ -186,7 +190,7 @@ class BrokerLifecycle:
         await self._register()
         while True:
             self._heartbeat_now.clear()
-            sent_s = asyncio.get_running_loop().time()
+            sent_s = self._sent_s = asyncio.get_running_loop().time()
             try:
                 answer = await self._heartbeat()
             except KafkaError as error:
@@ -220,6 +224,7 @@ class BrokerLifecycle:
                 incarnation_id=self._incarnation_id,
                 listeners=[Listener(name=name, host=host, port=port) for name, (host, port) in self._endpoints.items()],
                 rack=self._config().broker_rack,
+                log_dirs=[self._directory_id],
                 features=[
                     Feature(name=name, min_supported_version=low, max_supported_version=high)
                     for name, (low, high) in SUPPORTED.items()

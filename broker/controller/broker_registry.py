@@ -43,6 +43,8 @@ class Registration:
     rack: str | None = None
     # Lowest and highest level by feature; empty where it is too old to say so.
     features: Mapping[str, FeatureRange] = field(default_factory=dict)
+    # Of its data directory; b"" where it is too old to say so.
+    directory_id: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,13 @@ def decide_registration(
             raise KafkaError(
                 ErrorCode.DUPLICATE_BROKER_REGISTRATION, f"another broker with node.id={node_id} is running"
             )
-        records += decide_broker_gone(image, node_id, may_be_unclean=may_be_unclean, comes_back=True)
+        records += decide_broker_gone(
+            image,
+            node_id,
+            may_be_unclean=may_be_unclean,
+            comes_back=True,
+            lost_directory=lost_directory(existing, registration.directory_id),
+        )
     epoch = image.metadata_offset + 1
     endpoints = [BrokerEndpoint(name, host, port) for name, (host, port) in registration.endpoints.items()]
     records.insert(
@@ -102,9 +110,17 @@ def decide_registration(
             rack=registration.rack,
             fenced=fenced,
             features=dict(registration.features),
+            directory_id=registration.directory_id,
         ),
     )
     return records, epoch
+
+
+def lost_directory(existing: BrokerRegistration | None, directory_id: bytes) -> bytes:
+    """The directory that a broker had and has no more; b"" where it has it still, or nobody knows."""
+    if existing is None or not directory_id or existing.directory_id == directory_id:
+        return b""
+    return existing.directory_id
 
 
 def _require_finalized(image: MetadataImage, supported: Mapping[str, FeatureRange]) -> None:
@@ -161,7 +177,8 @@ def decide_unregistration(image: MetadataImage, node_id: int, *, may_be_unclean:
     broker = image.brokers.get(node_id)
     if broker is None:
         raise KafkaError(ErrorCode.BROKER_ID_NOT_REGISTERED, f"there is no broker {node_id}")
-    gone = decide_broker_gone(image, node_id, may_be_unclean=may_be_unclean)
+    # Whoever comes next with this id is another broker, unless it has the same directory.
+    gone = decide_broker_gone(image, node_id, may_be_unclean=may_be_unclean, lost_directory=broker.directory_id)
     return [*gone, UnregisterBrokerRecord(node_id, broker.broker_epoch)]
 
 

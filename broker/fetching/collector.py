@@ -126,7 +126,7 @@ class Collector:
         if error is not ErrorCode.NONE:
             raise KafkaError(error)
 
-    def _in_asked_format(self, records: bytes, first_offset: int) -> bytes:
+    def _in_asked_format(self, records: bytes | memoryview, first_offset: int) -> bytes | memoryview:
         if self.limits.version >= RECORD_BATCH_MIN_VERSION or not records:
             return records
         return convert_down(

@@ -1,7 +1,7 @@
 """BrokerRegistration (API key 62), versions 0–4: a broker that has started tells the controller where it is.
 
-v1–v4 add fields about ZooKeeper, log directories and the previous incarnation (KIP-866, KIP-858, KIP-966), which
-change nothing here.
+v2 adds log directories (KIP-858): a broker here has one, and with another it is not the replica that it was.
+v1, v3 and v4 add fields about ZooKeeper and the previous incarnation (KIP-866, KIP-966), which change nothing here.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ async def handle(
         endpoints={listener.name: (listener.host, listener.port) for listener in request.listeners},
         rack=request.rack or None,
         features={each.name: (each.min_supported_version, each.max_supported_version) for each in request.features},
+        directory_id=request.log_dirs[0] if request.log_dirs else b"",
     )
     try:
         epoch = await services.brokers.register(registration, cluster_id=request.cluster_id)

@@ -44,7 +44,7 @@ CONTROLLER_APIS: dict[int, Api] = {
         _private(
             PrivateApiKey.RAFT_MESSAGES, 0, internal.RaftMessagesRequest, internal.RaftMessagesResponse, raft_messages
         ),
-        _private(PrivateApiKey.JOIN_QUORUM, 0, internal.JoinQuorumRequest, internal.JoinQuorumResponse, join_quorum),
+        _private(PrivateApiKey.JOIN_QUORUM, 1, internal.JoinQuorumRequest, internal.JoinQuorumResponse, join_quorum),
         _private(PrivateApiKey.FORWARD, 0, internal.ForwardRequest, internal.ForwardResponse, forward),
         Api(
             ApiKey.API_VERSIONS,

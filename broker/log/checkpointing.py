@@ -96,21 +96,27 @@ class CheckpointFiles:
                 self.write(disk)
             self.empty_until[key] = 0
 
-    def lower_recovery_point(self, disk: Disk, key: TopicPartition, offset: int) -> None:
-        """Durable on return, before the truncation that needs it."""
+    def lower(self, disk: Disk, key: TopicPartition, *, recovery_point: int, log_start: int) -> None:
+        """Durable on return, before the truncation that needs it. A start that stayed above the cut would take what is
+        appended below it for given up. The recovery point comes first: above the start it vouches for the segments from
+        the start on, and those may be gone."""
         with self.lock:
-            before = self.recovery_points.get(key, 0)
-            if before <= offset:
-                return
-            self.recovery_points[key] = offset
-            try:
-                if self._unwritten:
-                    self.write(disk)
-                else:
-                    write_checkpoint(disk, f"{self.directory}/{RECOVERY_POINTS}", self.recovery_points)
-            except StorageError:
-                self.recovery_points[key] = before  # the next try must write it
-                raise
+            self._lower(disk, RECOVERY_POINTS, self.recovery_points, key, recovery_point)
+            self._lower(disk, LOG_START_OFFSETS, self.log_starts, key, log_start)
+
+    def _lower(self, disk: Disk, name: str, offsets: dict[TopicPartition, int], key: TopicPartition, to: int) -> None:
+        before = offsets.get(key, 0)
+        if before <= to:
+            return
+        offsets[key] = to
+        try:
+            if self._unwritten:
+                self.write(disk)
+            else:
+                write_checkpoint(disk, f"{self.directory}/{name}", offsets)
+        except StorageError:
+            offsets[key] = before  # the next try must write it
+            raise
 
     def take_in(self, work: CheckpointWork) -> None:
         """`work` is synced. The lock is held."""

@@ -13,6 +13,7 @@ from collections.abc import Container
 
 from broker.log.checkpoints import TopicPartition, read_checkpoint, write_checkpoint
 from broker.log.disk import Disk
+from broker.log.readable_log import ReadableLog
 from wal import CorruptionError
 
 logger = logging.getLogger(__name__)
@@ -23,7 +24,6 @@ FILE_NAME = "closed-size-checkpoint"
 class ClosedSizes:
     def __init__(self, disk: Disk, data_directory: str) -> None:
         self._disk = disk
-        self._data_directory = data_directory
         self._path = f"{data_directory}/{FILE_NAME}"
         self._bytes: dict[TopicPartition, int] = {}
 
@@ -38,13 +38,18 @@ class ClosedSizes:
         return self._bytes.get(key)
 
     def forget_all_but(self, offline: Container[TopicPartition]) -> None:
-        """Durable on return."""
+        """Durable with the next sync of the data directory."""
         self._bytes = {key: size for key, size in self._bytes.items() if key in offline}
         if self._bytes:
             write_checkpoint(self._disk, self._path, self._bytes)
-        elif self._disk.exists(self._path):
+        else:
             self._disk.remove(self._path)
-            self._disk.sync_directory(self._data_directory)
 
     def write(self, sizes: dict[TopicPartition, int]) -> None:
         write_checkpoint(self._disk, self._path, sizes)
+
+
+def bytes_to_keep(log: ReadableLog) -> int:
+    """Without the segments before the log's start, which the next start removes."""
+    first = log.segment_index(log.log_start_offset)
+    return sum([segment.size_bytes for segment in log.segments[first:]])

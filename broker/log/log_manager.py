@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable
 
 from broker.log.checkpointing import Checkpoint, CheckpointFiles
 from broker.log.checkpoints import TopicPartition
-from broker.log.closed_sizes import ClosedSizes
+from broker.log.closed_sizes import ClosedSizes, bytes_to_keep
 from broker.log.discards import Discards
 from broker.log.disk import OPEN_FILES_DEFAULT, Disk
 from broker.log.journal_entries import KINDS, decode
@@ -84,10 +84,9 @@ class LogManager:
         clean = CLEAN_SHUTDOWN_FILE in names
         self.files.read(disk)
         self._closed_sizes.read()
-        if clean:
-            # Gone before the first append: a crash from now on must not look like a clean stop.
-            disk.remove(self._path(CLEAN_SHUTDOWN_FILE))
-            disk.sync_directory(self.data_directory)
+        disk.remove(self._path(CLEAN_SHUTDOWN_FILE))
+        # What was read decides what is removed, so it must not change back: a process may have died before its sync.
+        disk.sync_directory(self.data_directory)
         for name in names:
             if name.endswith(DELETE_SUFFIX):
                 self._discards.add(self._path(name), due_ms=now_ms)
@@ -95,6 +94,8 @@ class LogManager:
                 self._load(*identity, clean)
         self.files.forget_all_but({*self._by_name, *self.offline})
         self._closed_sizes.forget_all_but(self.offline)
+        # Before the first append what the last stop left is gone, durably, even where a start before died over it.
+        disk.sync_directory(self.data_directory)
 
     def _load(self, topic: str, partition: int, clean: bool) -> None:
         key = (topic, partition)
@@ -123,7 +124,7 @@ class LogManager:
             logger.error("partition %s-%d is offline: %s", topic, partition, error)
             self.offline[key] = str(error)
             return
-        if log.created_files:
+        if recovery_point is None:
             log.mark_dirty()
         self._adopt(log)
         self._replays[(topic_id, partition)] = LogReplay(log, verified, log.recovery_point, start_offset)
@@ -142,7 +143,7 @@ class LogManager:
 
     def _adopt(self, log: PartitionLog) -> None:
         log.on_dirty = self._mark_dirty
-        log.on_recovery_point_lowered = self._recovery_point_lowered
+        log.on_lowered = self._lowered
         self.logs[(log.topic_id, log.partition)] = log
         self._by_name[(log.topic, log.partition)] = log
         if log.dirty.marked:
@@ -151,14 +152,14 @@ class LogManager:
     def _mark_dirty(self, log: PartitionLog) -> None:
         self._dirty[log] = None
 
-    def _recovery_point_lowered(self, log: PartitionLog) -> None:
-        self.files.lower_recovery_point(self.disk, (log.topic, log.partition), log.recovery_point)
+    def _lowered(self, log: PartitionLog, log_start: int) -> None:
+        key = (log.topic, log.partition)
+        self.files.lower(self.disk, key, recovery_point=log.recovery_point, log_start=log_start)
 
     def replay(self, entries: Iterable[Entry], *, now_ms: int = 0) -> int:
         """Repeat all of the journal's entries onto the logs, in order; returns how many concerned a log that is here.
 
-        Entries of partitions that are gone are passed over. A log that cannot take one, or misses records at the end,
-        goes offline."""
+        A log that cannot take one, or misses records at the end, goes offline; what is gone is passed over."""
         applied = 0
         for entry in entries:
             if entry.kind not in KINDS:
@@ -179,7 +180,10 @@ class LogManager:
         uncovered: list[PartitionLog] = []
         for replay in list(self._replays.values()):
             if replay.is_removed:
-                self._delete_removed(replay.log, now_ms)
+                try:
+                    self.delete(replay.log, now_ms)
+                except StorageError as error:
+                    self._take_offline(replay.log, str(error))
                 continue
             replay.finish()
             if replay.hole:
@@ -191,12 +195,6 @@ class LogManager:
         # or a second crash could take them from under it.
         if uncovered:
             self._start_checkpoint(0, uncovered).run()
-
-    def _delete_removed(self, log: PartitionLog, now_ms: int) -> None:
-        try:
-            self.delete(log, now_ms)
-        except StorageError as error:
-            self._take_offline(log, str(error))
 
     def _take_offline(self, log: PartitionLog, reason: str) -> None:
         logger.error("partition %s is offline: %s", log, reason)
@@ -304,8 +302,7 @@ class LogManager:
 
     def checkpoint(self, sequence: int) -> int:
         """Begin and run, blocking. Returns the journal sequence below which the journal may be trimmed."""
-        checkpoint = self.begin_checkpoint(sequence)
-        checkpoint.run()
+        (checkpoint := self.begin_checkpoint(sequence)).run()
         return checkpoint.sequence
 
     def _start_checkpoint(self, sequence: int, logs: list[PartitionLog]) -> Checkpoint:
@@ -348,6 +345,6 @@ class LogManager:
         # after a clean stop it believes that a log ends at its recovery point.
         unsynced = any(log.failure or log.recovery_point < log.log_end_offset for log in self.logs.values())
         if not self.offline and not unsynced:
-            self._closed_sizes.write({key: log.size_bytes for key, log in self._by_name.items()})
+            self._closed_sizes.write({key: bytes_to_keep(log) for key, log in self._by_name.items()})
             self.disk.write_atomically(self._path(CLEAN_SHUTDOWN_FILE), b"version: 0\n")
         self.disk.close()

@@ -61,15 +61,16 @@ class ReadableLog:
         # A worker that writes into the directory holds the lock and looks whether the log still has it.
         self.directory_lock = threading.Lock()
         self.is_gone = False
-        # Of a new log: what must be durable before its first write counts.
+        # Of a new log, or one that a crash left: what must be durable, with its names, before its first write counts.
         self.created_files: list[str] = []
         self.discarded: list[str] = []
         self.snapshots = Snapshots(disk, directory)
         self.read_positions: dict[int, tuple[Segment, int]] = {}
         self.dirty = truncation.DirtyFiles()
-        # The manager hears of the first change after a checkpoint, and of a truncation below the recovery point.
+        # The manager hears of the first change after a checkpoint, and, with the start as it will be, of a truncation
+        # below the recovery point or the start.
         self.on_dirty: Callable[[PartitionLog], None] | None = None
-        self.on_recovery_point_lowered: Callable[[PartitionLog], None] | None = None
+        self.on_lowered: Callable[[PartitionLog, int], None] | None = None
         self._leader_epochs: LeaderEpochs | None = None
         self._producer_states: ProducerStates | None = None
         self._last_epoch = -2  # of the last append as leader; assigning an epoch again changes nothing

@@ -20,6 +20,7 @@ from itertools import pairwise
 from broker.log.compaction_swap import finish_or_undo_swaps
 from broker.log.disk import Disk
 from broker.log.log_config import LogConfig
+from broker.log.partition_directory import METADATA_FILE
 from broker.log.partition_log import PartitionLog
 from broker.log.retention import DELETED_SUFFIX
 from broker.log.segment import LOG_SUFFIX, SEGMENT_SUFFIXES, Segment, verified_batches
@@ -106,11 +107,11 @@ def open_log(
     names = finish_or_undo_swaps(disk, identity.directory, disk.list(identity.directory))
     bases = _remove_leftovers(disk, identity.directory, names)
     segments = [Segment(disk, identity.directory, base) for base in bases]
-    found_bytes = sum([segment.size_bytes for segment in segments]) if closed_bytes is not None else 0
     while len(segments) > 1 and segments[1].base_offset <= log_start_offset:
         # Retention or DeleteRecords gave it up, and a crash came before its files went.
         for path in segments.pop(0).paths:
             disk.remove(path)
+    found_bytes = sum([segment.size_bytes for segment in segments]) if closed_bytes is not None else 0
     if found_bytes != closed_bytes:
         _check_joins(identity, segments, log_start_offset, recovery_point)
         if closed_bytes is not None and found_bytes < closed_bytes:
@@ -129,6 +130,8 @@ def open_log(
     if clean and found_bytes == closed_bytes and recovery_point >= segments[-1].base_offset:
         return log, verified
     _verify_tail(log, verified)
+    # A start before may have died between a removal here and its sync: before the next write what is gone stays gone.
+    log.created_files = [f"{identity.directory}/{METADATA_FILE}"]
     return log, verified
 
 

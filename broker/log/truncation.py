@@ -1,7 +1,7 @@
 """Cutting a log at its end or start, and making what it wrote durable: the changes that are not appends.
 
-A cut below the recovery point first lowers that point on disk: were the node to crash in between, what is above it
-is verified again instead of being trusted. The journal's TRUNCATE entry then repeats the cut.
+A cut below the recovery point, or the log's start, first lowers that on disk: were the node to crash in between, what
+is above it is verified again instead of being trusted. The journal's TRUNCATE entry then repeats the cut.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def truncate_to(log: PartitionLog, offset: int, *, repair: bool = False) -> None
     found = active.find_batch(offset) if active.size_bytes else None
     if found is not None:
         offset = min(offset, found[1].base_offset)
-    _lower_recovery_point(log, offset)
+    _lower(log, offset)
     log.mark_dirty()
     _drop_segments(log, log.segments[index + 1 :])
     log.dirty.segments[active.base_offset] = active
@@ -65,7 +65,7 @@ def truncate_to(log: PartitionLog, offset: int, *, repair: bool = False) -> None
 def restart_at(log: PartitionLog, offset: int) -> None:
     """Drop all segments; the log is empty and goes on at `offset`."""
     log.make_names_durable()
-    _lower_recovery_point(log, 0)
+    _lower(log, 0)
     log.mark_dirty()
     segment = Segment(log.disk, log.directory, offset, 0)
     old = [kept for kept in log.segments if kept.base_offset != offset]
@@ -89,14 +89,14 @@ def restart_at(log: PartitionLog, offset: int) -> None:
     _forget_state_from(log, offset)
 
 
-def _lower_recovery_point(log: PartitionLog, offset: int) -> None:
+def _lower(log: PartitionLog, offset: int) -> None:
     lowest = log.dirty.lowest_end_offset
     log.dirty.lowest_end_offset = offset if lowest is None else min(lowest, offset)
-    if offset < log.recovery_point:
-        before, log.recovery_point = log.recovery_point, offset
+    if offset < log.recovery_point or offset < log.log_start_offset:
+        before, log.recovery_point = log.recovery_point, min(log.recovery_point, offset)
         try:
-            if log.on_recovery_point_lowered is not None:
-                log.on_recovery_point_lowered(log)
+            if log.on_lowered is not None:
+                log.on_lowered(log, min(log.log_start_offset, offset))
         except StorageError:
             log.recovery_point = before  # the next try must write it
             raise

@@ -4,6 +4,7 @@
 |---|---|---|
 | metadata.version | 25, Kafka's 4.0-IV3 | metadata records of formats 1 and 2; metadata snapshots without a header |
 | | 26, Kafka's 4.1-IV0 | records of format 3 (what brokers support); snapshot files that carry a version |
+| | 27, Kafka's 4.1-IV1 | records of format 4 (which directories replicas are in) |
 | kraft.version | 1 | voters are added and removed while the cluster runs; it is never otherwise here |
 
 The numbers are Kafka's, so that its tools show them by name, but a level says what nodes of this project may write for
@@ -34,6 +35,7 @@ class Gated:
 LEVELS: Mapping[int, Gated] = {
     25: Gated(record_format=2, snapshot_format=0),
     26: Gated(record_format=3, snapshot_format=1),
+    27: Gated(record_format=4, snapshot_format=1),
 }
 FIRST_LEVEL, NEWEST_LEVEL = min(LEVELS), max(LEVELS)
 

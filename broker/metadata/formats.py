@@ -18,9 +18,9 @@ from broker.metadata.records import FORMAT_VERSION, MetadataRecord, encode_entry
 # By kind: fields that are younger than format 1, and the format that brought them. "" is the kind itself.
 SINCE: Mapping[type, Mapping[str, int]] = {
     kinds.MemberRecord: {"": 2},
-    kinds.PartitionRecord: {"adding_replicas": 2, "removing_replicas": 2},
-    kinds.PartitionChangeRecord: {"adding_replicas": 2, "removing_replicas": 2},
-    kinds.BrokerRegistrationRecord: {"features": 3},
+    kinds.PartitionRecord: {"adding_replicas": 2, "removing_replicas": 2, "last_directory": 4},
+    kinds.PartitionChangeRecord: {"adding_replicas": 2, "removing_replicas": 2, "last_directory": 4},
+    kinds.BrokerRegistrationRecord: {"features": 3, "directory_id": 4},
 }
 
 
@@ -57,6 +57,6 @@ def format_of(records: Sequence[MetadataRecord]) -> int:
             continue
         for name, its_format in since.items():
             # Every young field is None, empty or False where it is not given.
-            if its_format > format_version and (not name or getattr(record, name) not in (None, [], {}, False)):
+            if its_format > format_version and (not name or getattr(record, name) not in (None, [], {}, b"", False)):
                 format_version = its_format
     return format_version

@@ -16,8 +16,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-# 2: where members of the quorum answer, and replicas that are added and removed. 3: what brokers support.
-FORMAT_VERSION = 3
+# 2: where members of the quorum answer, and replicas that are added and removed. 3: what brokers support. 4: which
+# directories their replicas are in.
+FORMAT_VERSION = 4
 
 # Kafka's ConfigResource types, as far as configs are kept in metadata.
 RESOURCE_TOPIC = 2
@@ -74,6 +75,8 @@ class BrokerRegistrationRecord(_Record, frozen=True, tag="broker_registration"):
     in_controlled_shutdown: bool = False
     # The levels that it could work at, by feature: lowest and highest.
     features: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
+    # KIP-858: of its data directory; with another disk it is another one.
+    directory_id: bytes = b""
 
 
 class BrokerChangeRecord(_Record, frozen=True, tag="broker_change"):
@@ -109,6 +112,7 @@ class PartitionRecord(_Record, frozen=True, tag="partition"):
     partition_epoch: int = 0
     adding_replicas: list[int] = msgspec.field(default_factory=list)
     removing_replicas: list[int] = msgspec.field(default_factory=list)
+    last_directory: bytes = b""
 
 
 class PartitionChangeRecord(_Record, frozen=True, tag="partition_change"):
@@ -126,6 +130,8 @@ class PartitionChangeRecord(_Record, frozen=True, tag="partition_change"):
     # KIP-455: of the reassignment that runs; empty ends it.
     adding_replicas: list[int] | None = None
     removing_replicas: list[int] | None = None
+    # The last replica in sync was in this directory, and its broker came back with another; gone with the next leader.
+    last_directory: bytes | None = None
 
 
 class RemoveTopicRecord(_Record, frozen=True, tag="remove_topic"):

@@ -59,6 +59,7 @@ def _registration_record(broker: BrokerRegistration) -> BrokerRegistrationRecord
         fenced=broker.fenced,
         in_controlled_shutdown=broker.in_controlled_shutdown,
         features=dict(broker.features),
+        directory_id=broker.directory_id,
     )
 
 
@@ -75,6 +76,7 @@ def _topic_records(topic: TopicImage) -> Iterator[MetadataRecord]:
             partition_epoch=partition.partition_epoch,
             adding_replicas=list(partition.adding_replicas),
             removing_replicas=list(partition.removing_replicas),
+            last_directory=partition.last_directory,
         )
 
 

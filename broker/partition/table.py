@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from broker.clock import Clock
 from broker.durability import Durability
-from broker.log import LogConfig, LogManager, TopicPartition, journal_entries
+from broker.log import LogConfig, LogManager, PartitionLog, TopicPartition, journal_entries
 from broker.metadata import (
     EMPTY_IMAGE,
     NO_LEADER,
@@ -69,6 +69,7 @@ class PartitionTable:
         self._to_write: list[Partition] = []
         self._on_leadership: list[OnLeadership] = []
         self._on_role: list[OnRole] = []
+        self._on_opened: Callable[[PartitionLog], None] = _no_worker
         self._on_write_refused: list[Callable[[Partition, StorageError], None]] = []
         self._on_isr_change: Callable[[Partition], None] = _no_controller
         # Cut off from the controller for so long that others lead: this node leads nothing, whatever its image says.
@@ -109,6 +110,10 @@ class PartitionTable:
 
     def on_role(self, callback: OnRole) -> None:
         self._on_role.append(callback)
+
+    def on_opened(self, callback: Callable[[PartitionLog], None]) -> None:
+        """`callback` is told of each log that a partition was given, new or found on the disk."""
+        self._on_opened = callback
 
     def on_write_refused(self, callback: Callable[[Partition, StorageError], None]) -> None:
         self._on_write_refused.append(callback)
@@ -206,6 +211,7 @@ class PartitionTable:
             logger.error("partition %s-%d is offline: %s", topic.name, index, error)
             self._offline[topic.name, index] = self._offline[topic.topic_id, index] = topic.topic_id
             return None
+        self._on_opened(log)
         high_watermark = self._high_watermarks.get((topic.name, index))
         partition = Partition(log, self, high_watermark=high_watermark)
         if is_missing:
@@ -311,6 +317,10 @@ class PartitionTable:
 
 def _no_controller(partition: Partition) -> None:
     """Before anyone carries proposals to a controller; they stay proposed, which is safe."""
+
+
+def _no_worker(log: PartitionLog) -> None:
+    """Where nobody makes names durable beforehand, the first write of a log does."""
 
 
 def _nobody_waits() -> None:

@@ -66,6 +66,12 @@ def level(node: BrokerProcess) -> int:
     return found.max_version_level
 
 
+def newest_level(node: BrokerProcess) -> int:
+    """That this node could work at; 0 for a version from before there were features."""
+    supported = features(node).supported_features
+    return max([each.max_version for each in supported if each.name == METADATA_VERSION], default=0)
+
+
 def raise_level(node: BrokerProcess, to: int) -> tuple[ErrorCode, str]:
     update = FeatureUpdateKey(feature=METADATA_VERSION, max_version_level=to)
     with RawClient(node.bootstrap) as client:
@@ -86,6 +92,10 @@ def test_a_cluster_is_upgraded_node_by_node_and_nothing_acknowledged_is_lost(clu
         for node_id, node in cluster.nodes.items():
             assert node.stop() == 0, node.log_text()[-4000:]
             come_back(cluster, load, node_id, None)
+            if newest_level(cluster.nodes[3]) < NEWEST_LEVEL:
+                refused, why = raise_level(cluster.nodes[1], NEWEST_LEVEL)
+                # The former controller may not know how to raise one at all.
+                assert refused in (ErrorCode.INVALID_UPDATE_VERSION, ErrorCode.UNSUPPORTED_VERSION), why
         assert raise_level(cluster.nodes[2], NEWEST_LEVEL) == (ErrorCode.NONE, "")
         assert level(cluster.nodes[2]) == NEWEST_LEVEL
         # What is written at the new level is read again from the disk.

@@ -66,11 +66,31 @@ def test_the_command_line_becomes_options() -> None:
         {"partitions": 2, "partitions_per_request": 3},
         {"compression": "zip"},
         {"duration_s": 0.0},
+        {"linger_ms": 5},
+        {"batch_size": 65536},
+        {"message_timeout_ms": 1000},
+        {"consumer_group": "others"},
+        {"client": "librdkafka", "records_per_request": 10},
+        {"client": "librdkafka", "mode": "consume", "fan_out": True},
+        {"client": "librdkafka", "mode": "metadata"},
+        {"mode": "consume", "rate_limit": 100.0},
+        {"mode": "metadata", "processes": 2},
+        {"metadata_step": "create"},
     ],
 )
 def test_what_cannot_be_run_is_refused_before_it_starts(fields: dict[str, object]) -> None:
     with pytest.raises(BenchError):
         BenchOptions(**fields)  # type: ignore[arg-type]
+
+
+def test_an_option_of_the_other_client_is_refused_by_its_name_with_what_to_do() -> None:
+    with pytest.raises(BenchError, match=r"--linger-ms is of --client librdkafka only: .*--records-per-request"):
+        BenchOptions(linger_ms=5)
+    assert BenchOptions(client="librdkafka", linger_ms=5).linger_ms == 5
+
+
+def test_what_says_only_what_is_so_anyhow_is_not_refused() -> None:
+    assert BenchOptions(linger_ms=0, batch_size=16384).client == "raw"
 
 
 def test_compressed_batches_are_told_apart_by_producer_ids() -> None:

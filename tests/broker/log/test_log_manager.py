@@ -173,3 +173,21 @@ def test_when_descriptors_run_out_some_are_given_back() -> None:
     on_disk.disk.fail("open", errno.EMFILE, path_part="other-0")
     other = on_disk.logs.get_or_create("other", b"o" * 16, 0)
     assert other.log_end_offset == 0
+
+
+def test_a_cut_below_the_start_lowers_it_durably() -> None:
+    """The file kept the old start, and the next start took what was appended below it for given up."""
+    on_disk = LogOnDisk(LogConfig(segment_bytes=400))
+    for number in range(8):
+        on_disk.append(batch(b"%d" % number))
+    on_disk.log.advance_log_start(8)
+    on_disk.logs.checkpoint(0)
+    on_disk.log.truncate_to(7)
+    on_disk.append(batch(b"again"))
+    on_disk.log.roll()
+    on_disk.append(batch(b"and more"))
+    logs = LogManager(on_disk.disk.kill(), DIRECTORY)
+    logs.load_all()
+    logs.replay([])
+    (log,) = logs.logs.values()
+    assert (log.log_start_offset, log.log_end_offset) == (7, 9)

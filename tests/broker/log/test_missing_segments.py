@@ -8,6 +8,7 @@ import pytest
 from log_harness import batch, keyed_batch, records_of
 from log_harness.batches import NOW_MS
 from log_harness.logs import DIRECTORY, TOPIC, LogOnDisk
+from simulation import SimulatedCrash, SimulatedFilesystem
 
 from broker.log import LogConfig, LogManager
 
@@ -16,9 +17,9 @@ COMPACTED = LogConfig(segment_bytes=400, index_interval_bytes=50, cleanup_policy
 KEY = (TOPIC, 0)
 
 
-def filled(config: LogConfig = SMALL) -> LogOnDisk:
+def filled(config: LogConfig = SMALL, *, seed: int = 1) -> LogOnDisk:
     """A log of several segments, all of it below the recovery point."""
-    on_disk = LogOnDisk(config)
+    on_disk = LogOnDisk(config, disk=SimulatedFilesystem(seed=seed))
     for number in range(12):
         on_disk.append(keyed_batch([(b"%d" % number, bytes(100))], timestamp=NOW_MS + number))
     on_disk.logs.checkpoint(0)
@@ -153,3 +154,29 @@ def test_a_time_index_that_lies_is_made_anew_before_retention_believes_it() -> N
     content[-12:-4] = (1).to_bytes(8, "big")
     (log,) = start(on_disk).logs.values()
     assert log.segments[1].max_timestamp >= NOW_MS
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_a_stop_left_is_gone_durably_even_where_a_start_died_over_it(seed: int) -> None:
+    """The next start found nothing to remove, synced nothing, and a power cut brought the sizes back."""
+    on_disk = filled(seed=seed)
+    on_disk.logs.close()
+    died = on_disk.disk.kill()
+    died.crash_at = _changes_until_synced(died.kill())
+    with pytest.raises(SimulatedCrash):
+        LogManager(died, DIRECTORY).load_all()
+    disk = died.kill()
+    logs = LogManager(disk, DIRECTORY)
+    logs.load_all()
+    logs.replay([])
+    (log,) = logs.logs.values()
+    log.truncate_to(3)
+    on_disk.disk = disk.power_loss()
+    assert not start(on_disk).offline
+
+
+def _changes_until_synced(disk: SimulatedFilesystem) -> int:
+    """How many of a start's changes there are until it syncs what it has removed."""
+    LogManager(disk, DIRECTORY).load_all()
+    operations = [operation for operation, _ in disk.trace]
+    return operations.index("sync_directory", operations.index("remove")) + 1
