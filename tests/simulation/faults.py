@@ -17,6 +17,7 @@ LASTS_S = (0.05, 0.3, 1.0, 2.5, 5.0)
 RESTART_S = (0.05, 0.3, 1.0, 3.0)
 # Once all is well again; a broker that could mend itself has done so by then.
 OPERATOR_LOOKS_S = 3.0
+ROLL_LOOK_S = 0.1
 CLOCK_JUMPS_MS = (-3_600_000, -1500, 1500, 3_600_000)
 
 
@@ -122,6 +123,27 @@ class Faults:
             self.tell(f"{broker} is asked to stop")
             broker.ask_to_stop()
 
+    def _rolling_restart(self) -> None:
+        """One after the other, each when the one before is a member again: as an upgrade is done."""
+        self.tell("rolling restart")
+        self._roll(list(self.cluster.brokers.values()))
+
+    def _roll(self, remaining: list[BrokerMachine]) -> None:
+        if remaining:
+            broker, *others = remaining
+            former = None
+            if broker.has_joined and not broker.is_paused:
+                former = broker.process
+                self.tell(f"{broker} is asked to stop, in its turn")
+                broker.ask_to_stop()
+            self._when_back(broker, former, others)
+
+    def _when_back(self, broker: BrokerMachine, former: object, others: list[BrokerMachine]) -> None:
+        if broker.has_joined and broker.process is not former:
+            self._roll(others)
+        else:
+            self.world.after(ROLL_LOOK_S, self._unless_healed, self._when_back, (broker, former, others))
+
     # --- network -------------------------------------------------------------------------------------------------
 
     def _names(self) -> list[str]:
@@ -213,6 +235,7 @@ KINDS = (
     "blackout",
     "pause",
     "stop",
+    "rolling_restart",
     "cut",
     "cut_one_way",
     "isolate",
