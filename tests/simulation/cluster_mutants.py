@@ -21,6 +21,7 @@ from broker.partition import FollowerRole, isr
 from broker.partition.isr import FollowerProgress
 from broker.quorum import ready_loop
 from broker.quorum.log_storage import LogStorage
+from broker.replication.fetcher import Fetcher, Followed
 from protocol.messages.fetch import EpochEndOffset
 from wal import Buffer
 
@@ -55,7 +56,15 @@ def high_watermark_without_followers(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_follower_acknowledges_from_memory(patch: pytest.MonkeyPatch) -> None:
+    """It asks for what follows as soon as it has written, and is taken to have it."""
+    real = Fetcher._append
+
+    def append(fetcher: Fetcher, followed: Followed, records: bytes | memoryview) -> None:
+        real(fetcher, followed, records)
+        fetcher._stored(followed)
+
     patch.setattr(FollowerRole, "is_stored", property(lambda role: True))
+    patch.setattr(Fetcher, "_append", append)
 
 
 def no_log_is_truncated(patch: pytest.MonkeyPatch) -> None:
