@@ -34,6 +34,8 @@ REQUESTS_MAX = 2
 # The leader, or this broker, applies the same change of metadata in a moment.
 BACKOFF_S_MIN = 0.01
 FAILURES_TOLD_FROM = 4
+# A request that is never sent.
+NEVER = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,15 @@ class Peer(Protocol):
 class Followed:
     """One partition of a fetcher."""
 
-    __slots__ = ("failures", "has_all", "key", "named_offset", "problem", "retry", "role")
+    __slots__ = ("failures", "has_all", "key", "named_in", "named_offset", "problem", "retry", "role")
 
     def __init__(self, role: FollowerRole) -> None:
         self.role = role
         self.key: PartitionKey = (role.log.topic_id, role.log.partition)
         self.named_offset = -1
+        # The number of the request that named it last. What earlier ones are answered is of another time: the replica may
+        # have been removed since, and be here again, empty.
+        self.named_in = NEVER
         # Whether it had everything that the leader called committed when it was last heard of.
         self.has_all = False
         self.failures = 0
@@ -103,6 +108,7 @@ class Fetcher:
         self._session = new_session()
         self._exchanges: dict[asyncio.Task[None], None] = {}
         self._requests = 0
+        self._sent = 0
         self._will_go_on = False
         self._problem = ""
         self._is_stopped = False
@@ -166,12 +172,13 @@ class Fetcher:
         if self._requests and (not self._to_name or self._requests >= REQUESTS_MAX or not self._session.is_open):
             return
         limits = self._limits()
+        self._sent += 1
         for followed in self._to_name:
-            followed.named_offset = followed.role.log.log_end_offset
+            followed.named_offset, followed.named_in = followed.role.log.log_end_offset, self._sent
         request = self._session.request([followed.role for followed in self._to_name], limits.bounds)
         self._to_name = {}
         self._requests += 1
-        exchange = self._loop.create_task(self._exchange(request, self._session, limits))
+        exchange = self._loop.create_task(self._exchange(request, self._sent, self._session, limits))
         self._exchanges[exchange] = None
         exchange.add_done_callback(self._exchanges.pop)
 
@@ -195,7 +202,7 @@ class Fetcher:
         self._to_name |= held_back
         self._go_on_soon()
 
-    async def _exchange(self, request: FetchRequest, session: FetchSession, limits: FetcherLimits) -> None:
+    async def _exchange(self, request: FetchRequest, number: int, session: FetchSession, limits: FetcherLimits) -> None:
         try:
             response = await self._peer.send(
                 request, FetchResponse, version=FETCH_VERSION, timeout_ms=limits.timeout_ms
@@ -214,7 +221,7 @@ class Fetcher:
             return
         self._problem = ""
         session.session_id = response.session_id
-        self._received(response)
+        self._received(response, number)
 
     def _begin_session(self) -> None:
         """Everything is named anew, over a new connection where the old one broke (after its back-off)."""
@@ -232,12 +239,14 @@ class Fetcher:
 
     # --- answers -------------------------------------------------------------------------------------------------
 
-    def _received(self, response: FetchResponse) -> None:
+    def _received(self, response: FetchResponse, number: int) -> None:
         taken: list[tuple[Followed, PartitionData]] = []
         for topic in response.responses:
             for data in topic.partitions:
                 followed = self._followed.get((topic.topic_id, data.partition_index))
-                if followed is not None and followed.role.is_current and self._take(followed, data):
+                if followed is None or number < followed.named_in or not followed.role.is_current:
+                    continue
+                if self._take(followed, data):
                     taken.append((followed, data))
         if self._storing:
             self._write_out()

@@ -62,7 +62,8 @@ class Replication:
 
     async def stop(self) -> None:
         """Fetch no more; the high watermarks are written for the last time."""
-        for fetcher in self._fetchers.values():
+        while self._fetchers:  # the image moves on meanwhile, and takes some away
+            _, fetcher = self._fetchers.popitem()
             await fetcher.stop()
         await asyncio.gather(*self._stopping, return_exceptions=True)
         await self._isr_changes.stop()

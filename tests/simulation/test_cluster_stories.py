@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import logging
+from random import Random
 
 from protocol.errors import ErrorCode
 from simulation.broker_machine import BrokerMachine
-from simulation.clients import admin_create_topic
+from simulation.clients import IdempotentProducer, Surroundings, admin_create_topic
 from simulation.cluster import SimulatedCluster
+from simulation.history import History
 from simulation.internal_errors import InternalErrors
 from simulation.world import World
 
@@ -93,3 +95,37 @@ def test_a_broker_that_has_just_begun_is_not_cut_off() -> None:
         world.run_until_seen(cluster.is_ready, within_s=10, what="they are back")
     assert not [warning for warning in warnings if "no controller has answered" in warning]
     world.close()
+
+
+def test_an_answer_of_before_a_replica_was_moved_away_is_not_for_the_one_that_came_back() -> None:
+    """What the leader had sent to the replica that was removed went to the empty log of the new one: the records before
+    it were never there, and the follower was in sync."""
+    cluster = cluster_with_topic()
+    world, leader = cluster.world, leader_of(cluster)
+    follower = next(broker for broker in cluster.brokers.values() if broker is not leader)
+    assert follower.process is not None
+    around = Surroundings(cluster.bootstrap, History(lambda: world.now_s), Random(1))
+    producer = IdempotentProducer("p", around, [(TOPIC, 0)], pause_s=0.005)
+    work = world.machine("producer").start_process().spawn(producer.run())
+    world.network.slowness = 20
+    for _ in range(30):
+        world.run_for(0.1)
+        offsets = [record.offset for record in follower.records(TOPIC, 0)]
+        assert offsets == list(range(len(offsets)))
+        follower.process.loop.call_soon(move_away_and_back, follower)
+    producer.stop()
+    world.network.slowness = 1
+    world.run_until(work.done, within_s=30)
+    world.run_until_seen(cluster.is_quiet, within_s=30, what="the replicas agree")
+    assert follower.records(TOPIC, 0) == leader.records(TOPIC, 0)
+    world.close()
+
+
+def move_away_and_back(follower: BrokerMachine) -> None:
+    """As two changes of the metadata that come one behind the other."""
+    table, topic = follower.table, follower.image.topics_by_name[TOPIC]
+    assert table is not None
+    partition = table.find(TOPIC, 0)
+    assert partition is not None
+    table._remove_replica(partition)
+    table._apply(topic, topic.partitions[0])
