@@ -304,8 +304,9 @@ class Node:
         reason = f"{error}; nothing more is acknowledged until this node is restarted"
         logger.critical("STORAGE FAILED: %s", reason)
         self._partitions.fail_all(reason)
-        if self._member.lifecycle.has_company or not self._has_joined:
-            # Others have what it has and can go on; a broker that stays would keep its clients waiting.
+        if self._member.lifecycle.is_of_several or not self._has_joined:
+            # Others have what it has and can go on; a broker that stays would keep its clients waiting. Also where they
+            # are away just now: what it knows of them stands still from here on, and it would not see them come back.
             self._fail(reason)
 
     def _write_refused(self, partition: Partition, error: Exception) -> None:

@@ -148,6 +148,11 @@ class BrokerLifecycle:
         return bool(self._others())
 
     @property
+    def is_of_several(self) -> bool:
+        """Whether the cluster has other brokers, there or away."""
+        return any(node_id != self._node_id for node_id in self._publisher.image.brokers)
+
+    @property
     def _has_heirs(self) -> bool:
         """Whether one of those is there: where a whole cluster stops, the last ones cannot tell a controller."""
         return not self._others() <= set(self._lost())

@@ -13,6 +13,7 @@ from simulation.cluster import SimulatedCluster
 from simulation.history import History
 from simulation.internal_errors import InternalErrors
 from simulation.world import World
+from wal import StorageError
 
 TOPIC = "orders"
 
@@ -129,3 +130,19 @@ def move_away_and_back(follower: BrokerMachine) -> None:
     assert partition is not None
     table._remove_replica(partition)
     table._apply(topic, topic.partitions[0])
+
+
+def test_a_node_that_cannot_write_ends_though_the_others_are_away() -> None:
+    """It knew of nobody who could take over, stayed, and did not see the others come back: what it knows of them is in
+    the log that it cannot write. The partitions of which it alone was in sync waited for it for ever."""
+    cluster = cluster_with_topic()
+    world, (lonely, stopping, killed) = cluster.world, cluster.brokers.values()
+    killed.kill()
+    world.run_until(lambda: lonely.image.brokers[killed.node_id].fenced, within_s=20)
+    stopping.ask_to_stop()
+    world.run_until(lambda: not lonely.image.brokers[stopping.node_id].is_active, within_s=20)
+    assert lonely.process is not None and lonely.node is not None
+    lonely.process.loop.call_soon(lonely.node._storage_failed, StorageError("no space"))
+    world.run_until(lambda: not lonely.is_running, within_s=5, what="it ends")
+    assert "no space" in lonely.failure
+    world.close()
