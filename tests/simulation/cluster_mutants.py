@@ -101,13 +101,13 @@ def metadata_is_acknowledged_before_it_is_durable(patch: pytest.MonkeyPatch) -> 
 
 
 MUTANTS = (
-    Mutant(acknowledged_before_it_is_durable, ("blackout", "slow_disk")),
+    Mutant(acknowledged_before_it_is_durable, ("blackout", "slow_disk"), 18),
     Mutant(high_watermark_without_followers, CHANGES_OF_LEADERS),
     Mutant(a_follower_acknowledges_from_memory, ("power_loss", "slow_disk", "kill")),
-    Mutant(no_log_is_truncated, CHANGES_OF_LEADERS),
-    Mutant(any_replica_may_join, (*CRASHES, *CHANGES_OF_LEADERS)),
-    Mutant(any_replica_may_lead, ("kill", "power_loss", "isolate", "slow_disk")),
-    Mutant(a_batch_that_came_before_is_appended_again, (*CRASHES, *CHANGES_OF_LEADERS)),
-    Mutant(a_coordinator_answers_before_the_commit, ("kill", "power_loss", "isolate", "slow_disk")),
-    Mutant(metadata_is_acknowledged_before_it_is_durable, CRASHES),
+    Mutant(no_log_is_truncated, ("isolate", "kill", "slow_network"), 10),
+    Mutant(any_replica_may_join, (*CRASHES, *CHANGES_OF_LEADERS), 5),
+    Mutant(any_replica_may_lead, ("kill", "power_loss", "isolate", "slow_disk"), 13),
+    Mutant(a_batch_that_came_before_is_appended_again, (*CRASHES, *CHANGES_OF_LEADERS), 2),
+    Mutant(a_coordinator_answers_before_the_commit, ("isolate",), 13),
+    Mutant(metadata_is_acknowledged_before_it_is_durable, CRASHES, 4),
 )
