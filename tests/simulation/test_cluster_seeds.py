@@ -14,11 +14,11 @@ from simulation.scenario import run_cluster_seed
 
 PROJECT = Path(__file__).resolve().parents[2]
 SEEDS_PER_TEST = 10
-# Short ones: a few hundred of these show what one long one does, and cost a quarter of a second each.
+# Short ones: a few hundred of these show what one long one does, and cost a fifth of a second each.
 FAULTS_MAX = 3
 
 
-@pytest.mark.parametrize("first_seed", range(0, 120, SEEDS_PER_TEST))
+@pytest.mark.parametrize("first_seed", range(0, 200, SEEDS_PER_TEST))
 def test_a_cluster_keeps_what_it_promises(first_seed: int) -> None:
     for seed in range(first_seed, first_seed + SEEDS_PER_TEST):
         run_cluster_seed(seed, faults_max=FAULTS_MAX)
