@@ -185,3 +185,14 @@ def _changes_until_synced(disk: SimulatedFilesystem) -> int:
     LogManager(disk, DIRECTORY).load_all()
     operations = [operation for operation, _ in disk.trace]
     return operations.index("sync_directory", operations.index("remove")) + 1
+
+
+def test_the_age_of_a_segment_with_damaged_records_is_what_its_index_says() -> None:
+    """Retention and compaction of every other log must not stop for it."""
+    on_disk = filled()
+    on_disk.logs.close()
+    segment = on_disk.log.segments[1]
+    content = on_disk.disk.content(segment.log_path)
+    content[:] = bytes(len(content))
+    (log,) = start(on_disk).logs.values()
+    assert log.segments[1].max_timestamp >= NOW_MS
