@@ -46,6 +46,8 @@ from wal import Filesystem, Journal, JournalLimits, OsFilesystem
 logger = logging.getLogger(__name__)
 
 FETCH_SESSION_IDS = 2**31 - 1
+# How long a stopping node waits for followers that may be stopping, too, before it tells producers to ask others.
+COMMIT_GRACE_S = 0.3
 
 
 class Node:
@@ -321,7 +323,7 @@ class Node:
         await self._member.lifecycle.shut_down()
         # First whoever waits in a group: the listeners wait for these answers, too.
         self._groups.close()
-        await asyncio.gather(*(listener.stop() for listener in self._listeners))
+        await self._drain()
         await self._background.stop()
         await self._new_names.stop()
         await self._replication.stop()
@@ -333,6 +335,14 @@ class Node:
         self._logs.close()
         self._journal.close()
         self._lock.release()
+
+    async def _drain(self) -> None:
+        draining = asyncio.gather(*(listener.stop() for listener in self._listeners))
+        if len(self._publisher.image.brokers) > 1:
+            done, _ = await asyncio.wait([draining], timeout=COMMIT_GRACE_S)
+            if not done:
+                self._partitions.stand_down()
+        await draining
 
 
 def _fetch_session_id() -> int:
