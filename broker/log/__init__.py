@@ -13,7 +13,7 @@ from broker.log.dump import DumpOptions, DumpRow, dump_file
 from broker.log.leader_epochs import LeaderEpochs
 from broker.log.log_config import LogConfig
 from broker.log.log_manager import LogManager, remove_paths
-from broker.log.partition_log import PartitionLog
+from broker.log.partition_log import NOT_PLAIN, PartitionLog
 from broker.log.results import (
     ActiveProducer,
     AppendOrigin,
@@ -25,6 +25,7 @@ from broker.log.results import (
 from broker.log.transaction_index import AbortedTransaction
 
 __all__ = [
+    "NOT_PLAIN",
     "AbortedTransaction",
     "ActiveProducer",
     "AppendOrigin",

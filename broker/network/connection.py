@@ -55,7 +55,8 @@ class Connection(asyncio.Protocol):
         self._partial: list[bytes] = []
         self._partial_bytes = 0
         self._partial_bytes_wanted = 4
-        self._waiting: deque[memoryview] = deque()
+        # Of a frame: the bytes it arrived in, its start and its end in them.
+        self._waiting: deque[tuple[bytes, int, int]] = deque()
         self._waiting_bytes = 0
         self._in_flight: deque[Exchange] = deque()
         self._reading_paused = False
@@ -96,17 +97,17 @@ class Connection(asyncio.Protocol):
                 return
             data = b"".join(self._partial)
             self._partial.clear()
-        view = memoryview(data)
         position, end = 0, len(data)
         while end - position >= 4:
             (size,) = _SIZE.unpack_from(data, position)
             if not FRAME_BYTES_MIN <= size <= self.listener.frame_bytes_max:
                 self._refuse_frame(size)
                 return
-            if end - position - 4 < size:
+            start = position + 4
+            if end - start < size:
                 break
-            self._frame_received(view[position + 4 : position + 4 + size])
-            position += 4 + size
+            position = start + size
+            self._frame_received(data, start, position)
         if position < end:
             self._keep_rest(data, position)
         self._pause_or_resume_reading()
@@ -139,16 +140,17 @@ class Connection(asyncio.Protocol):
         )
         self.close()
 
-    def _frame_received(self, frame: memoryview) -> None:
-        if not self._waiting and self._may_start(frame):
-            self._start(frame)
+    def _frame_received(self, data: bytes, start: int, end: int) -> None:
+        if not self._waiting and self._may_start(data, start):
+            if self._transport is not None:
+                self.dispatcher.dispatch(self, data, start, end)
         else:
-            self._waiting.append(frame)
-            self._waiting_bytes += len(frame)
+            self._waiting.append((data, start, end))
+            self._waiting_bytes += end - start
             if self._in_flight and (deferred := self._in_flight[-1].deferred) is not None:
                 deferred.request_behind()
 
-    def _may_start(self, frame: memoryview) -> bool:
+    def _may_start(self, data: bytes, start: int) -> bool:
         # Not even one more: a request of a hundred bytes may have an answer of fifty megabytes.
         if not self._client_reads:
             return False
@@ -156,17 +158,14 @@ class Connection(asyncio.Protocol):
             return True
         if self.dispatcher.begins_at_once:
             return True
-        return frame[:2] == _PRODUCE and self._in_flight[-1].deferred is not None
-
-    def _start(self, frame: memoryview) -> None:
-        if self._transport is not None:
-            self.dispatcher.dispatch(self, frame)
+        return data.startswith(_PRODUCE, start) and self._in_flight[-1].deferred is not None
 
     def _start_waiting(self) -> None:
-        while self._waiting and self._may_start(self._waiting[0]):
-            frame = self._waiting.popleft()
-            self._waiting_bytes -= len(frame)
-            self._start(frame)
+        while self._waiting and self._may_start(*self._waiting[0][:2]):
+            data, start, end = self._waiting.popleft()
+            self._waiting_bytes -= end - start
+            if self._transport is not None:
+                self.dispatcher.dispatch(self, data, start, end)
 
     def _pause_or_resume_reading(self) -> None:
         if self._transport is None:

@@ -11,7 +11,7 @@ from broker.partition.host import (
     ReplicaReader,
 )
 from broker.partition.isr import FollowerProgress
-from broker.partition.leader import LeaderRole, Proposal
+from broker.partition.leader import LeaderRole, Promise, Proposal
 from broker.partition.partition import Partition
 from broker.partition.readable import ReadableReplica
 from broker.partition.table import PartitionTable
@@ -28,6 +28,7 @@ __all__ = [
     "PartitionHost",
     "PartitionRead",
     "PartitionTable",
+    "Promise",
     "Proposal",
     "ReadableReplica",
     "ReplicaReader",

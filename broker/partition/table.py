@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 from broker.clock import Clock
 from broker.durability import Durability
@@ -67,6 +68,10 @@ class PartitionTable:
         # Until the metadata of the start is applied: what has no directory then was not created just now.
         self._is_starting = True
         self._to_write: list[Partition] = []
+        # Who waits for what this turn of the loop appends, and the same of the turns before that are not durable yet.
+        self._appended_now: list[Callable[[], None]] = []
+        self._turns: dict[int, list[Callable[[], None]]] = {}
+        self._turn_count = 0
         self._on_leadership: list[OnLeadership] = []
         self._on_role: list[OnRole] = []
         self._on_write_refused: list[Callable[[Partition, StorageError], None]] = []
@@ -84,10 +89,9 @@ class PartitionTable:
         partitions = self._by_id.get(topic_id)
         return None if partitions is None else partitions.get(index)
 
-    def find_encoded(self, topic: bytes, index: int) -> Partition | None:
+    def of_encoded_topic(self, topic: bytes) -> dict[int, Partition] | None:
         """By the bytes of the topic's name or, where these are 16 bytes that no name has, of its id."""
-        partitions = self._by_encoding.get(topic)
-        return None if partitions is None else partitions.get(index)
+        return self._by_encoding.get(topic)
 
     def absence(self, topic: str | bytes, index: int) -> ErrorCode:
         """Why there is no such partition here (a topic by name or id): its disk failed, or nobody knows of it."""
@@ -292,21 +296,47 @@ class PartitionTable:
         self._on_isr_change(partition)
 
     def schedule_write(self, partition: Partition) -> None:
-        if not self._to_write:
+        if not self._to_write and not self._appended_now:
             self._loop.call_soon(self.write_out)
         self._to_write.append(partition)
+
+    def when_durable(self, waiter: Callable[[], None]) -> None:
+        """Run `waiter` once when everything appended so far, by whichever partition, is durable, or was refused: the
+        leaders' promises say which. One wait for all of a request, however many partitions it has."""
+        if not self._to_write and not self._appended_now:
+            self._loop.call_soon(self.write_out)
+        self._appended_now.append(waiter)
 
     def write_out(self) -> None:
         """Write what this turn appended, then let the committer begin: it finds all of the turn's entries."""
         partitions, self._to_write = self._to_write, []
+        waiters, self._appended_now = self._appended_now, []
         for partition in partitions:
             partition.write_out()
+        if waiters:
+            self._turn_count += 1
+            self._turns[self._turn_count] = waiters
+            self.durability.after_all(partial(self._turn_is_durable, self._turn_count))
         self.durability.wake()
+
+    def _turn_is_durable(self, turn: int) -> None:
+        _run_all(self._turns.pop(turn, []))
 
     def fail_all(self, reason: str) -> None:
         """The journal failed: nothing is acknowledged any more, reading goes on."""
         for partition in self:
             partition.fail(reason)
+        turns, self._turns = self._turns, {}
+        for waiters in turns.values():
+            _run_all(waiters)
+
+
+def _run_all(waiters: list[Callable[[], None]]) -> None:
+    for waiter in waiters:
+        try:
+            waiter()
+        except Exception:  # a guard: one request's fault must not leave those of other clients waiting
+            logger.exception("what waited for the journal failed")
 
 
 def _no_controller(partition: Partition) -> None:
