@@ -134,72 +134,91 @@ def _compact_length(data: bytes, position: int) -> tuple[int, int]:
 # partition behind the other, so that one call packs all partitions of a topic.
 AppendedNumbers = list[int]
 
-_FIXED_HEAD = Struct(">iii")  # size, correlation id, topic count
-_FLEXIBLE_FEW = Struct(">iixB")  # the same, with no tagged fields, for fewer than 127 topics
-_FLEXIBLE_MANY = Struct(">iix")  # without the count
-_THROTTLE_TIME = bytes(4)
-_THROTTLE_TIME_AND_TAGS = bytes(5)
+_SIZE_AND_CORRELATION_ID = Struct(">ii")
 # A busy client names the same topics and as many of their partitions again and again.
 _LAYOUTS_KEPT = 256
 
 
-def produce_response(version: int, correlation_id: int, topics: list[tuple[bytes, AppendedNumbers]]) -> bytes:
+def produce_response(
+    version: int, correlation_id: int, topics: list[tuple[bytes, AppendedNumbers]]
+) -> bytes | bytearray:
     """The whole frame of the answer "appended", its size and header included."""
-    if version >= _FLEXIBLE_SINCE:
-        flexible = [_flexible_topic(version, topic, numbers) for topic, numbers in topics]
-        count = len(topics) + 1
-        if count < 128:
-            size = 11 + sum(map(len, flexible))
-            return b"".join((_FLEXIBLE_FEW.pack(size, correlation_id, count), *flexible, _THROTTLE_TIME_AND_TAGS))
-        head = _uvarint(count)
-        size = 10 + len(head) + sum(map(len, flexible))
-        return b"".join((_FLEXIBLE_MANY.pack(size, correlation_id), head, *flexible, _THROTTLE_TIME_AND_TAGS))
-    answers = [_fixed_topic(version, topic, numbers) for topic, numbers in topics]
-    size = 12 + sum(map(len, answers))
-    return b"".join((_FIXED_HEAD.pack(size, correlation_id, len(topics)), *answers, _THROTTLE_TIME))
+    is_flexible = version >= _FLEXIBLE_SINCE
+    if len(topics) == 1:
+        topic, numbers = topics[0]
+        layout, head, size = _one_topic_layout(version, topic, len(numbers) // 4)
+        return _packed(version, layout, (size - 4, correlation_id, head), 8 + len(head), numbers)
+    answers: list[bytes | bytearray] = []
+    for topic, numbers in topics:
+        layout, head = _topic_layout(version, topic, len(numbers) // 4)
+        answers.append(_packed(version, layout, (head,), len(head), numbers))
+    # What follows is the throttle time, and the tagged fields of the message.
+    head, end = _message_head(is_flexible, len(topics)), _MESSAGE_END[is_flexible]
+    size = 4 + len(head) + sum(map(len, answers)) + len(end)
+    return b"".join((_SIZE_AND_CORRELATION_ID.pack(size, correlation_id), head, *answers, end))
 
 
-def _fixed_topic(version: int, topic: bytes, numbers: AppendedNumbers) -> bytes | bytearray:
-    layout, head = _topic_layout(version, topic, len(numbers) // 4)
-    if version < 5:
-        del numbers[3::4]
+def _packed(
+    version: int, layout: Struct, before: tuple[int | bytes, ...], start: int, numbers: AppendedNumbers
+) -> bytes | bytearray:
+    """`before`, which takes `start` bytes, then the partitions with `numbers`, and what else the layout has."""
     if version < 8:
-        return layout.pack(head, *numbers)
-    # No record errors and no message: an array of 0, a string of -1.
-    packed = bytearray(layout.pack(head, *numbers))
-    null = b"\xff" * (len(numbers) // 4)
-    packed[len(head) + 34 :: 36] = null
-    packed[len(head) + 35 :: 36] = null
-    return packed
-
-
-def _flexible_topic(version: int, topic: bytes, numbers: AppendedNumbers) -> bytearray:
+        if version < 5:
+            del numbers[3::4]
+        return layout.pack(*before, *numbers)
+    packed = bytearray(layout.pack(*before, *numbers))
     count = len(numbers) // 4
-    layout, head = _topic_layout(version, topic, count)
-    packed = bytearray(layout.pack(head, *numbers))
-    # The same, compact: an array of 0 + 1, a string of -1 + 1, and no tagged fields.
-    packed[len(head) + 30 : -1 : 33] = b"\1" * count
+    if version < _FLEXIBLE_SINCE:
+        # No record errors and no message: an array of 0, a string of -1.
+        end = start + 36 * count
+        packed[start + 34 : end : 36] = packed[start + 35 : end : 36] = b"\xff" * count
+    else:
+        # The same, compact: an array of 0 + 1, a string of -1 + 1, and no tagged fields.
+        packed[start + 30 : start + 33 * count : 33] = b"\1" * count
     return packed
+
+
+def _message_head(is_flexible: bool, topic_count: int) -> bytes:
+    """From the response header's tagged fields, if it has them, to the count of topics."""
+    return b"\0" + _uvarint(topic_count + 1) if is_flexible else _COUNT.pack(topic_count)
+
+
+_MESSAGE_END = {False: bytes(4), True: bytes(5)}
+
+
+@lru_cache(_LAYOUTS_KEPT)
+def _one_topic_layout(version: int, topic: bytes, count: int) -> tuple[Struct, bytes, int]:
+    """How to pack a frame with one topic: size, correlation id, all that follows them, the partitions; and its size."""
+    is_flexible = version >= _FLEXIBLE_SINCE
+    head = _message_head(is_flexible, 1) + _topic_head(version, topic, count)
+    layout = Struct(f">ii{len(head)}s{_partitions_format(version, count)}{len(_MESSAGE_END[is_flexible])}x")
+    return layout, head, layout.size
 
 
 @lru_cache(_LAYOUTS_KEPT)
 def _topic_layout(version: int, topic: bytes, count: int) -> tuple[Struct, bytes]:
     """How to pack a topic's answer, and its first value: all that stands before the partitions."""
-    if version < 5:
-        partition, end = "i2xqq", ""
-    elif version < 8:
-        partition, end = "i2xqqq", ""
-    elif version < _FLEXIBLE_SINCE:
-        partition, end = "i2xqqq6x", ""
-    else:
-        partition, end = "i2xqqq3x", "x"
+    head = _topic_head(version, topic, count)
+    return Struct(f">{len(head)}s{_partitions_format(version, count)}"), head
+
+
+def _topic_head(version: int, topic: bytes, count: int) -> bytes:
     if version < _FLEXIBLE_SINCE:
-        head = _NAME_SIZE.pack(len(topic)) + topic + _COUNT.pack(count)
-    elif version < _TOPIC_IDS_SINCE:
-        head = _uvarint(len(topic) + 1) + topic + _uvarint(count + 1)
-    else:
-        head = topic + _uvarint(count + 1)
-    return Struct(f">{len(head)}s{partition * count}{end}"), head
+        return _NAME_SIZE.pack(len(topic)) + topic + _COUNT.pack(count)
+    if version < _TOPIC_IDS_SINCE:
+        return _uvarint(len(topic) + 1) + topic + _uvarint(count + 1)
+    return topic + _uvarint(count + 1)
+
+
+def _partitions_format(version: int, count: int) -> str:
+    """Index, no error, base offset, log append time, log start offset, and what newer versions add."""
+    if version < 5:
+        return "i2xqq" * count
+    if version < 8:
+        return "i2xqqq" * count
+    if version < _FLEXIBLE_SINCE:
+        return "i2xqqq6x" * count
+    return "i2xqqq3x" * count + "x"
 
 
 def _uvarint(value: int) -> bytes:

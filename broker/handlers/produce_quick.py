@@ -67,7 +67,7 @@ class QuickProduce(Exchange):
         self.acks = acks
         self.timeout_ms = timeout_ms
         # The answer's frame, if nothing is refused.
-        self.appended = b""
+        self.appended: bytes | bytearray = b""
         # By place: what the wait for the disk stands on.
         self.promises: list[Promise] = []
         self.refused: dict[int, PartitionProduceResponse] = {}

@@ -23,8 +23,8 @@ PLAIN_BATCH_BYTES_MIN = _HEADER_BYTES + 7
 PLAIN_BATCH_BYTES_MAX = 8192
 
 # By 256 * size of the batch + first byte of the key's length, for batches that were plain: what the record begins with,
-# up to the key; what the value begins with, and where. Equal sizes come again and again, and two comparisons of bytes
-# take a third of the time that looking at each byte does.
+# up to the key, or to the value where there is none; what the value behind a key begins with, and where. Equal sizes
+# come again and again, and two comparisons of bytes take a third of the time that looking at each byte does.
 _layouts: dict[int, tuple[bytes, bytes, int]] = {}
 _LAYOUTS_KEPT = 16_384
 
@@ -61,7 +61,9 @@ def read_plain_batch(batch: bytes) -> tuple[int, int, int, int] | None:
         except IndexError:
             return None
         _keep_layout(batch, size, key)
-    elif batch[-1] or not (batch.startswith(layout[0], _HEADER_BYTES) and batch.startswith(layout[1], layout[2])):
+    elif batch[-1] or not batch.startswith(layout[0], _HEADER_BYTES):
+        return None
+    elif layout[1] and not batch.startswith(layout[1], layout[2]):
         return None
     return timestamp, producer_id, producer_epoch, sequence
 
@@ -79,7 +81,7 @@ def _keep_layout(batch: bytes, size: int, key: int) -> None:
     value = encode_varint(value_bytes)
     value_at = _HEADER_BYTES + len(begin) + key_bytes
     if batch.startswith(begin, _HEADER_BYTES) and batch.startswith(value, value_at):
-        _layouts[size << 8 | key] = begin, value, value_at
+        _layouts[size << 8 | key] = (begin + value, b"", 0) if key == 1 else (begin, value, value_at)
 
 
 def plain_record_null_keys(buf: Buffer, at: int, end: int) -> int:
