@@ -22,7 +22,7 @@ PARTITIONS_MAX = 512
 _FLEXIBLE_SINCE = 9
 _TOPIC_IDS_SINCE = 13
 
-_HEAD = Struct(">hhii")  # transactional id's length, acks, timeout, topic count
+_HEAD = Struct(">hhiih")  # transactional id's length, acks, timeout, topic count, the first name's length
 _FLEXIBLE_HEAD = Struct(">Bhi")  # transactional id's length + 1, acks, timeout
 _PARTITION = Struct(">ii")  # index, size of the records
 _NAME_SIZE = Struct(">h")
@@ -50,13 +50,14 @@ def read_produce(data: bytes, position: int, end: int, version: int) -> ProduceS
 
 def _read_fixed(data: bytes, position: int, end: int) -> ProduceSpans | None:
     """`data` may go on behind `end`: what was read there is found out in the end, for every step leads forward."""
-    no_transactional_id, acks, timeout_ms, topic_count = _HEAD.unpack_from(data, position)
+    no_transactional_id, acks, timeout_ms, topic_count, name_size = _HEAD.unpack_from(data, position)
     if no_transactional_id != -1 or topic_count <= 0:
         return None
     at = position + 12
     topics: list[TopicSpans] = []
     for _ in range(topic_count):
-        (name_size,) = _NAME_SIZE.unpack_from(data, at)
+        if topics:
+            (name_size,) = _NAME_SIZE.unpack_from(data, at)
         end_of_name = at + 2 + name_size
         (partition_count,) = _COUNT.unpack_from(data, end_of_name)
         if name_size < 0 or not 0 < partition_count <= PARTITIONS_MAX or end_of_name > end:

@@ -144,12 +144,18 @@ class QuickProduce(Exchange):
 
     def durable(self) -> None:
         """All that this request appended is on the disk, as far as the promises hold."""
-        for place, promise in enumerate(self.promises):
+        for promise in self.promises:
             if not promise.intact:
-                self._look_again(place, promise)
+                self._look_again()
+                break
         self._one_done()
 
-    def _look_again(self, place: int, promise: Promise) -> None:
+    def _look_again(self) -> None:
+        for place, promise in enumerate(self.promises):
+            if not promise.intact:
+                self._look_at(place, promise)
+
+    def _look_at(self, place: int, promise: Promise) -> None:
         error = promise.error
         if error is not ErrorCode.NONE:
             self._refuse(place, error)

@@ -48,6 +48,8 @@ UNKNOWN_TIMESTAMP = -1
 class PartitionLog(ReadableLog):
     """One log, open. Made by recovery.py (`open_log`, `create_log`), closed by `close`."""
 
+    __slots__ = ()
+
     # --- appending -------------------------------------------------------------------------------------------------
 
     def append_plain(self, batch: bytes, leader_epoch: int, now_ms: int) -> int:
@@ -58,7 +60,7 @@ class PartitionLog(ReadableLog):
         size = len(batch)
         if (
             size > self.room_bytes
-            or not PLAIN_BATCH_BYTES_MIN <= size <= self.config.plain_batch_bytes_max
+            or not PLAIN_BATCH_BYTES_MIN <= size <= self.plain_batch_bytes_max
             or leader_epoch != self._last_epoch
             or self.failure
             or self._abandoned is not None
@@ -70,7 +72,7 @@ class PartitionLog(ReadableLog):
         timestamp, producer_id, producer_epoch, sequence = plain
         offset = self.log_end_offset
         if (
-            timestamp > now_ms + self.config.message_timestamp_after_max_ms
+            timestamp > now_ms + self.timestamp_after_max_ms
             or timestamp > self.roll_timestamp
             or offset > self.last_offset_max
         ):
@@ -212,7 +214,7 @@ class PartitionLog(ReadableLog):
             if self.created_files:
                 self.make_names_durable()
             pending = self.pending
-            if len(pending) > 1 and sum(map(len, pending)) <= COPIED_BYTES_MAX * len(self.pending_batches):
+            if len(pending) > 1 and sum(map(len, pending)) <= COPIED_BYTES_MAX * len(pending):
                 # Copied once here instead of gathered twice: by the system for the segment, and for the journal.
                 pending = [b"".join(pending)]
             active.append(pending, self.pending_batches, self.config.index_interval_bytes)
@@ -305,6 +307,8 @@ class PartitionLog(ReadableLog):
 
     def update_config(self, config: LogConfig) -> None:
         self.config = config
+        self.plain_batch_bytes_max = config.plain_batch_bytes_max
+        self.timestamp_after_max_ms = config.message_timestamp_after_max_ms
         self.active_changed()
 
     def checkpoint(self) -> int:

@@ -110,7 +110,9 @@ class Connection(asyncio.Protocol):
             self._frame_received(data, start, position)
         if position < end:
             self._keep_rest(data, position)
-        self._pause_or_resume_reading()
+        # Every other reason to pause is looked at where it comes up; a call less per request.
+        if self._waiting or len(self._in_flight) >= REQUESTS_IN_FLIGHT_MAX or self.dispatcher.request_bytes.is_full:
+            self._pause_or_resume_reading()
 
     def pause_writing(self) -> None:
         self._client_reads = False

@@ -61,9 +61,11 @@ def read_plain_batch(batch: bytes) -> tuple[int, int, int, int] | None:
         except IndexError:
             return None
         _keep_layout(batch, size, key)
-    elif batch[-1] or not batch.startswith(layout[0], _HEADER_BYTES):
-        return None
-    elif layout[1] and not batch.startswith(layout[1], layout[2]):
+    elif (
+        batch[-1]
+        or not batch.startswith(layout[0], _HEADER_BYTES)
+        or (layout[1] and not batch.startswith(layout[1], layout[2]))
+    ):
         return None
     return timestamp, producer_id, producer_epoch, sequence
 
