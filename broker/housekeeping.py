@@ -1,4 +1,5 @@
-"""What keeps the disk in order while nobody waits: checkpoints, retention, compaction, removal of what was deleted.
+"""What keeps the node in order while nobody waits: checkpoints, retention, compaction, removal of what was deleted, and
+a look whether the process has descriptors left.
 
 A checkpoint bounds how long a restart after kill -9 takes: it runs when its interval is over, or as soon as the journal
 has grown by `JOURNAL_BYTES_PER_CHECKPOINT`. Syncs and removals run on worker threads, everything else on the loop.
@@ -13,9 +14,10 @@ from collections.abc import Awaitable, Callable
 from broker.background import BackgroundTasks, in_worker
 from broker.clock import Clock
 from broker.config import BrokerConfig
+from broker.descriptors import DescriptorWatch
 from broker.log import Cleanable, LogCleaner, LogManager, PartitionLog, remove_paths
 from broker.partition import PartitionTable
-from wal import Filesystem, Journal, StorageError
+from wal import Filesystem, Journal, StorageError, SyncFailed
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +25,10 @@ logger = logging.getLogger(__name__)
 JOURNAL_BYTES_PER_CHECKPOINT = 128 * 1024 * 1024
 # How often it is looked whether a checkpoint is due.
 CHECKPOINT_LOOK_S = 1.0
+# A checkpoint that failed is tried again so much later: soon after the cause is gone, and no load on a disk in trouble.
+CHECKPOINT_RETRY_MS = 5_000
+# A second without a descriptor is worth a line, less is not.
+DESCRIPTORS_LOOK_S = 1.0
 # Retention of so many logs is one step; between steps the loop serves requests.
 LOGS_PER_STEP = 50
 
@@ -47,9 +53,11 @@ class Housekeeping:
         self._journal_caught_up = journal_caught_up
         self._filesystem = filesystem
         self._cleaner = LogCleaner(logs, memory_bytes=config().log_cleaner_dedupe_buffer_size)
+        self._descriptors = DescriptorWatch()
         self._checkpoint_due_ms = 0
         self._journal_bytes_kept = 0
         self._checkpoint_failure = ""
+        self._retry_not_before_ms = 0
 
     def start(self, background: BackgroundTasks) -> None:
         config = self._config()
@@ -58,6 +66,7 @@ class Housekeeping:
         background.every(config.log_retention_check_interval_ms / 1000, "retention", self._apply_retention)
         if config.log_cleaner_enable:
             background.every(config.log_cleaner_backoff_ms / 1000, "compaction", self._compact)
+        background.every(DESCRIPTORS_LOOK_S, "descriptors", self._look_at_descriptors)
         background.every(min(10.0, config.log_segment_delete_delay_ms / 1000 + 1), "removal", self._remove_deleted)
 
     # --- checkpoints -------------------------------------------------------------------------------------------
@@ -68,19 +77,33 @@ class Housekeeping:
 
     async def _checkpoint_if_due(self) -> None:
         grown_bytes = self._journal.size_bytes - self._journal_bytes_kept
-        in_time = self._clock.monotonic_ms() < self._checkpoint_due_ms
-        if in_time and grown_bytes < JOURNAL_BYTES_PER_CHECKPOINT:
+        now_ms = self._clock.monotonic_ms()
+        if self._checkpoint_failure:
+            if now_ms < self._retry_not_before_ms:
+                return
+        elif now_ms < self._checkpoint_due_ms and grown_bytes < JOURNAL_BYTES_PER_CHECKPOINT:
             return
         self._schedule_checkpoint()
         try:
             await self._checkpoint()
         except StorageError as error:
-            # Nothing is lost: the journal keeps what it has until a checkpoint succeeds. Told once, not every second.
-            if str(error) != self._checkpoint_failure:
-                logger.error("no checkpoint could be made, so the journal grows until one can: %s", error)
-            self._checkpoint_failure = str(error)
+            self._checkpoint_failed(error)
         else:
+            if self._checkpoint_failure:
+                logger.warning("checkpoints succeed again, and the journal is trimmed")
             self._checkpoint_failure = ""
+
+    def _checkpoint_failed(self, error: StorageError) -> None:
+        """Nothing is lost: the journal keeps what it has until a checkpoint succeeds. Told once, not at every try."""
+        self._retry_not_before_ms = self._clock.monotonic_ms() + CHECKPOINT_RETRY_MS
+        if self._checkpoint_failure:
+            return
+        self._checkpoint_failure = str(error)
+        if isinstance(error, SyncFailed):
+            logger.error("no checkpoint can be made any more, so the journal grows: %s", error)
+        else:
+            retry_s = CHECKPOINT_RETRY_MS // 1000
+            logger.error("no checkpoint could be made; tried again every %d s, the journal grows: %s", retry_s, error)
 
     async def _checkpoint(self) -> None:
         # Every entry below the next sequence has its records in a segment already: writing out comes before enqueueing.
@@ -138,6 +161,9 @@ class Housekeeping:
         return partition.high_watermark if partition is not None else 0
 
     # --- removal -----------------------------------------------------------------------------------------------
+
+    async def _look_at_descriptors(self) -> None:
+        self._descriptors.look()
 
     async def _remove_deleted(self) -> None:
         due = self._logs.take_deleted(self._clock.now_ms())

@@ -20,9 +20,10 @@ from broker.cluster import (
     QuorumJoiner,
     member_addresses,
     quorum_settings,
+    stands_alone,
 )
 from broker.config import BrokerConfig, Listener, validate_topic_configs
-from broker.controller import BrokerManager, Controller, ControllerElsewhere, VoterManager
+from broker.controller import BrokerManager, Controller, ControllerElsewhere, FeatureManager, VoterManager
 from broker.handlers.controller_apis import serve_here
 from broker.handlers.services import Services
 from broker.metadata import MetadataImage, MetadataPublisher
@@ -71,29 +72,34 @@ class Member:
             publisher=publisher,
             config=lambda: services().config,
             incarnation_id=self.incarnation_id,
+            directory_id=self._directory_id,
             on_joined=on_joined,
             on_cut_off=on_cut_off,
             barrier=self.quorum.barrier,
+            lost=lambda: self.quorum.watch.lost,
         )
         self.quorum.watch.on_leader(self.lifecycle.controller_changed)
+        self.quorum.watch.on_lost(self.lifecycle.node_lost)
 
     def _build_log(self, filesystem: Filesystem, loop: asyncio.AbstractEventLoop) -> None:
         config, identity = self._config, self._identity
         identity.follow(self._publisher)
         self.members = MemberAddresses(member_addresses(config), self._publisher)
-        transport = RaftTransport(
+        self._transport = transport = RaftTransport(
             node_id=config.node_id,
             address_of=self.members.address_of,
             own_address=self._own_address,
             cluster_id=lambda: identity.cluster_id or None,
             loop=loop,
         )
-        directory_id = base64.urlsafe_b64decode(identity.directory_id + "==")
+        self._directory_id = directory_id = base64.urlsafe_b64decode(identity.directory_id + "==")
         self.quorum = RaftQuorum(
             filesystem,
             f"{config.data_directory}/metadata",
             node_id=config.node_id,
-            settings=replace(quorum_settings(config), directory_id=directory_id),
+            settings=replace(
+                quorum_settings(config), directory_id=directory_id, log_must_exist=must_have_log(config, identity)
+            ),
             transport=transport,
             on_failure=self._on_failure,
         )
@@ -104,6 +110,8 @@ class Member:
             cluster_id=lambda: identity.cluster_id,
             own_address=self._own_address,
             addresses=self._controllers_to_ask,
+            address_of=self.members.address_of,
+            is_configured_voter=config.node_id in self.members.configured,
             following=self.quorum,
             loop=loop,
         )
@@ -129,9 +137,16 @@ class Member:
                 node_id=config.node_id, forwarder=self.forwarder, channel=self.channel, publisher=publisher
             ),
             cluster_id_if_new=lambda: self._identity.cluster_id or uuid_text(new_uuid()),
+            features_if_new=lambda: self.features.first_records(),
         )
         quorum.watch.on_active(self.controller.active_changed)
         proposals = self.controller.proposals
+        self.features = FeatureManager(
+            node_id=config.node_id,
+            proposals=proposals,
+            quorum=quorum,
+            features_of=self._transport.features_of,
+        )
         self.brokers = BrokerManager(
             proposals=proposals,
             watch=quorum.watch,
@@ -139,7 +154,13 @@ class Member:
             clock=clock,
             loop=loop,
         )
-        self.voters = VoterManager(proposals=proposals, quorum=quorum, configured=self.members.configured)
+        self.voters = VoterManager(
+            proposals=proposals,
+            quorum=quorum,
+            configured=self.members.configured,
+            node_id=config.node_id,
+            directory_id=self._directory_id,
+        )
         quorum.watch.on_active(self.voters.active_changed)
 
     # --- start and stop ------------------------------------------------------------------------------------------
@@ -195,6 +216,12 @@ class Member:
         servers = [(server.host, server.port) for server in self._config.controller_quorum_bootstrap_servers]
         known = [*self.members.configured.values(), *servers, *self._publisher.image.members.values()]
         return [address for address in dict.fromkeys(known) if address != own]
+
+
+def must_have_log(config: BrokerConfig, identity: ClusterIdentity) -> bool:
+    """A voter without its log would vote as if it remembered. Who knows its cluster has had one; alone it is told so
+    elsewhere, and a node without a vote is sent the log anew."""
+    return config.is_controller and bool(identity.cluster_id) and not stands_alone(config)
 
 
 def metadata_listeners(config: BrokerConfig) -> tuple[Listener, ...]:

@@ -2,8 +2,8 @@
 
 Start: lock the directory → open the journal → recover the logs and replay the journal onto them → bind the listeners →
 take part in the metadata log → register as a broker, and when the image shows that: open and lead partitions, which
-loads group coordinators → serve. Stop: let others lead → drain the listeners → stop what runs in the background →
-commit what is left → close the logs cleanly.
+loads group coordinators → serve. Stop: let others lead → answer who waits in groups → drain the listeners → stop what
+runs in the background → commit what is left → close the logs cleanly.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import asyncio
 import logging
 import secrets
 
+from broker import replication
 from broker.background import BackgroundTasks
 from broker.clock import Clock, SystemClock
 from broker.cluster import ClusterIdentity
@@ -37,7 +38,7 @@ from broker.metadata import (
     MetadataPublisher,
 )
 from broker.network import Dispatcher, Listener, ListenerLimits
-from broker.partition import HighWatermarkCheckpoint, Partition, PartitionTable
+from broker.partition import HighWatermarkCheckpoint, NewNames, Partition, PartitionTable
 from broker.quorum import WrongDirectory
 from broker.replication import Replication
 from wal import Filesystem, Journal, JournalLimits, OsFilesystem
@@ -163,6 +164,8 @@ class Node:
             lag_time_max_ms=lambda: self._services.config.replica_lag_time_max_ms,
             high_watermarks=self._high_watermarks.read(),
         )
+        self._new_names = NewNames(self._filesystem, loop=loop)
+        self._partitions.on_opened(self._new_names.add)
         self._replication = Replication(
             config=lambda: self._services.config,
             connect=self._member.connection_to,
@@ -171,6 +174,7 @@ class Node:
             channel=member.channel,
             high_watermarks=self._high_watermarks,
             loop=loop,
+            throttle=self._throttle(replication.FOLLOWER),
         )
         self._groups = GroupCoordinator(
             config, clock=self._clock, loop=loop, partition_count=self._offsets_partition_count
@@ -184,11 +188,14 @@ class Node:
             logs=self._logs,
             groups=self._groups,
             fetch_sessions=FetchSessions(config.max_incremental_fetch_session_cache_slots, choose_id=_fetch_session_id),
-            replica_sessions=ReplicaSessions(choose_id=_fetch_session_id, loop=loop),
+            replica_sessions=ReplicaSessions(
+                choose_id=_fetch_session_id, loop=loop, throttle=self._throttle(replication.LEADER)
+            ),
             quorum=member.quorum,
             members=member.members,
             brokers=member.brokers,
             voters=member.voters,
+            features=member.features,
             forwarder=member.forwarder,
             node_id=config.node_id,
             identity=self._identity,
@@ -208,6 +215,15 @@ class Node:
             journal=self._journal,
             journal_caught_up=self._committer.catch_up,
             filesystem=self._filesystem,
+        )
+
+    def _throttle(self, settings: replication.ThrottleSettings) -> replication.ReplicationThrottle:
+        return replication.ReplicationThrottle(
+            settings,
+            self._static_config,
+            config=lambda: self._services.config,
+            publisher=self._publisher,
+            clock=self._clock,
         )
 
     def _joined(self, image: MetadataImage) -> None:
@@ -303,10 +319,11 @@ class Node:
 
     async def stop(self) -> None:
         await self._member.lifecycle.shut_down()
-        for listener in self._listeners:
-            await listener.stop()
+        # First whoever waits in a group: the listeners wait for these answers, too.
         self._groups.close()
+        await asyncio.gather(*(listener.stop() for listener in self._listeners))
         await self._background.stop()
+        await self._new_names.stop()
         await self._replication.stop()
         self._partitions.write_out()
         await self._member.stop()

@@ -20,7 +20,7 @@ class RequestContext:
 
 
 class CloseConnection(Exception):
-    """Raised by a handler whose only honest answer is to hang up (a failed acks=0 produce, say)."""
+    """Raised, or resolved with, by a handler whose only honest answer is to hang up (a failed acks=0 produce, say)."""
 
 
 class Deferred:
@@ -37,7 +37,7 @@ class Deferred:
         self.resolved = False
 
     def resolve(self, response: object) -> None:
-        """Deliver `response`: a message, or None where the client expects no answer (acks=0)."""
+        """Deliver `response`: a message, None where the client expects no answer (acks=0), or a CloseConnection."""
         assert not self.resolved, "an answer was given twice"
         self.resolved = True
         if self._deliver is None:
@@ -50,6 +50,9 @@ class Deferred:
 
     def request_behind(self) -> None:
         """The client's next request waits for this answer. A wait that is shorter for it ends; most are not."""
+
+    def node_stops(self) -> None:
+        """Nobody is to wait for news of a node that stops: a wait for them ends; one for work under way does not."""
 
     def deliver_to(self, deliver: Callable[[object], None]) -> None:
         if self.resolved:

@@ -100,7 +100,7 @@ class ApiKey(IntEnum):
 
 
 class PrivateApiKey(IntEnum):
-    """APIs of our own between the nodes of a cluster. Never advertised; far above any number of Kafka's."""
+    """APIs of our own between the nodes of a cluster. Never advertised to clients; far above any number of Kafka's."""
 
     RAFT_MESSAGES = 10000
     JOIN_QUORUM = 10001

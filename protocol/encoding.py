@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 from protocol import primitives
 from protocol.fields import Field, StructOf, Wire
@@ -16,7 +16,18 @@ from protocol.schema import UNSET, Blob, Fixed, Message, Schema, Text
 from protocol.source import FunctionSource
 
 M = TypeVar("M", bound=Message)
-Encoder = Callable[[M, bytearray], None]
+Contra = TypeVar("Contra", contravariant=True)
+# Records that are left out of the bytes, and the position at which they belong.
+Detached = tuple[int, bytes | memoryview]
+# Shorter records are copied: a buffer more costs the system call as much.
+DETACHED_BYTES_MIN = 16 * 1024
+
+
+class Encoder(Protocol[Contra]):
+    def __call__(self, message: Contra, out: bytearray, detached: list[Detached] | None = None, /) -> None:
+        """Append `message` to `out`. With `detached`, long records are listed there and only their length is written:
+        who sends them sends them from where they are."""
+
 
 _ENCODERS: dict[tuple[type, int], object] = {}
 
@@ -47,6 +58,7 @@ def _pack_uuids(values: list[bytes]) -> bytes:
 
 
 _NAMESPACE = {
+    "DETACHED_BYTES_MIN": DETACHED_BYTES_MIN,
     "pack_array": struct.pack,
     "uvarint": primitives.uvarint,
     "put_tagged_fields": primitives.put_tagged_fields,
@@ -59,7 +71,7 @@ def _compile_encoder(cls: type[Message], version: int) -> object:
     schema = cls.__schema__
     schema.require_version(version)
     src = FunctionSource(_NAMESPACE)
-    with src.block("def encode(message, out):"):
+    with src.block("def encode(message, out, detached=None):"):
         writer = _EncoderWriter(src, version, version >= schema.flexible_since)
         src.line("pass")  # a message without fields in a version without tags is no bytes at all
         writer.struct(schema, "message")
@@ -151,8 +163,12 @@ class _EncoderWriter:
             )
             if isinstance(wire, Blob):
                 self._length(length, "i")
-                with src.block(f"if {local}:"):
-                    src.line(f"{self._out} += {local}")
+                if wire.view and self._out == "out":
+                    with src.block(f"if detached is not None and {local} and len({local}) >= DETACHED_BYTES_MIN:"):
+                        src.line(f"detached.append((len(out), {local}))")
+                    src.line(f"elif {local}: out += {local}")
+                else:
+                    src.line(f"if {local}: {self._out} += {local}")
             else:
                 self._items(wire.item, local, length)
 

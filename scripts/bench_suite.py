@@ -1,16 +1,19 @@
 """The benchmark suite: scenarios on fresh brokers, ours and Apache Kafka in turn, into docs/PERFORMANCE.md.
 
-Run it as `scripts/bench suite`. Figures of scenarios that are not run again stay as they are.
+Run it as `scripts/bench suite`. What a scenario came to is written as soon as it is over, and figures of scenarios
+that are not run again stay as they are: it can be interrupted, and gone on with (--resume).
 """
 
 from __future__ import annotations
 
 import datetime
+import math
 import os
 import platform
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,21 +23,30 @@ sys.path.insert(0, str(ROOT))
 import typer  # noqa: E402
 from rich.console import Console  # noqa: E402
 
-from broker.bench.peer import KAFKA_VERSION, why_no_peer  # noqa: E402
-from broker.bench.performance_page import render  # noqa: E402
+from broker.bench import stored  # noqa: E402
+from broker.bench.peer import KAFKA_VERSION, java_version, why_no_peer  # noqa: E402
+from broker.bench.performance_page import write_page  # noqa: E402
 from broker.bench.report import write_suite_report  # noqa: E402
-from broker.bench.scenarios import SCENARIOS, select  # noqa: E402
-from broker.bench.suite import run_suite, save  # noqa: E402
+from broker.bench.scenario import Scenario  # noqa: E402
+from broker.bench.scenarios import select  # noqa: E402
+from broker.bench.suite import Outcome, Suite  # noqa: E402
 
 PAGE = ROOT / "docs" / "PERFORMANCE.md"
 STORED = ROOT / "docs" / "performance.json"
+# What is measured, and what measures it.
+CODE = ("broker", "protocol", "wal", "raft")
 
 
 def main(
     against: Annotated[str, typer.Option(help="kafka or none; kafka where Java is present.")] = "",
-    only: Annotated[list[str] | None, typer.Option(help="A name, a beginning with *, or a number.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="A name, a beginning with *, or a number; repeatable.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Seconds instead of minutes a run.")] = False,
     rounds: Annotated[int, typer.Option(min=1)] = 3,
+    budget_minutes: Annotated[
+        float, typer.Option(min=0.0, help="The most important first, and none that would not be done by then; 0: all.")
+    ] = 0.0,
+    resume: Annotated[bool, typer.Option("--resume", help="Leave out what was measured of this code already.")] = False,
+    add: Annotated[bool, typer.Option("--add", help="To the rounds that are stored of this code.")] = False,
     report: Annotated[str | None, typer.Option(metavar="DIR", help="Pictures and an HTML page.")] = None,
     list_only: Annotated[bool, typer.Option("--list", help="Show the scenarios.")] = False,
     write: Annotated[bool, typer.Option("--write/--no-write", help="Into docs/PERFORMANCE.md.")] = True,
@@ -43,40 +55,102 @@ def main(
     # So that the brokers that were started are ended, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console = Console(highlight=False, soft_wrap=True)
-    if list_only:
-        for scenario in SCENARIOS:
-            console.print(f"{scenario.number}  {scenario.name:<26} {scenario.title}", markup=False)
-        return
     scenarios = select(only or [])
     if not scenarios:
         raise typer.BadParameter(f"no scenario is called {only}; --list shows them")
-    missing = why_no_peer()
-    with_peer = against == "kafka" or (against == "" and missing is None)
-    if against == "kafka" and missing:
-        console.print(f"Apache Kafka cannot be started: {missing}.")
-        raise typer.Exit(1)
-    if not with_peer:
-        console.print(f"Millstream alone{f': {missing}' if missing else ''}.")
-    outcomes = run_suite(scenarios, with_peer=with_peer, rounds=rounds, quick=quick, console=console)
+    if list_only:
+        show(scenarios, console)
+        return
+    suite = Suite(
+        with_peer=wants_peer(against, console),
+        rounds=rounds,
+        quick=quick,
+        console=console,
+        budget_s=budget_minutes * 60 or math.inf,
+    )
+    before = stored.load(STORED)
+    if budget_minutes:
+        scenarios.sort(key=lambda scenario: scenario.importance)
+    if resume:
+        scenarios = [each for each in scenarios if not is_measured(suite, before, each)]
+        console.print(f"{len(scenarios)} scenarios are left.")
+    outcomes: list[Outcome] = []
+    for outcome in suite.run(scenarios, stored.durations(before, quick=quick)):
+        outcomes.append(outcome)
+        if report:
+            write_suite_report(report, outcomes)
+        if write:
+            keep(outcome, {**machine(), "quick": quick, "rounds": rounds}, console, add=add)
     if report:
-        console.print(write_suite_report(report, outcomes))
-    if write:
-        stored = save(STORED, outcomes, {**machine(), "quick": quick, "rounds": rounds})
-        PAGE.write_text(render(PAGE.read_text(), stored))
+        console.print(f"{report}/index.html")
     if any(outcome.faults or outcome.failures for outcome in outcomes):
         raise typer.Exit(2)
 
 
+def is_measured(suite: Suite, before: Mapping[str, Any], scenario: Scenario) -> bool:
+    about = {"code": code_version(), "quick": suite.quick, "rounds": suite.rounds}
+    return stored.is_done(before["scenarios"].get(scenario.name), suite.sides(scenario), about)
+
+
+def keep(outcome: Outcome, about: dict[str, Any], console: Console, *, add: bool) -> None:
+    found = stored.save(STORED, outcome, about, add=add)
+    write_page(PAGE, found)
+    if found["scenarios"][outcome.scenario.name]["about"]["taken"] != about["taken"]:
+        console.print("  what is stored has sides that this run has not: it stays")
+
+
+def show(scenarios: list[Scenario], console: Console) -> None:
+    for scenario in scenarios:
+        line = f"{scenario.number}  {scenario.name:<26} importance {scenario.importance}   {scenario.title}"
+        console.print(line, markup=False)
+
+
+def wants_peer(against: str, console: Console) -> bool:
+    if against not in ("", "kafka", "none"):
+        raise typer.BadParameter(f"--against is kafka or none, not {against}")
+    missing = why_no_peer()
+    if against == "kafka" and missing:
+        console.print(f"Apache Kafka cannot be started: {missing}.")
+        raise typer.Exit(1)
+    if against == "none" or missing:
+        console.print(f"Millstream alone{f': {missing}' if missing else ''}.")
+        return False
+    return True
+
+
 def machine() -> dict[str, Any]:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     return {
         "taken": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": commit.stdout.strip(),
+        "commit": git("rev-parse", "--short", "HEAD"),
+        "code": code_version(),
         "cores": os.cpu_count(),
+        "cpu": cpu_model(),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
+        "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "kafka": KAFKA_VERSION,
-        "load_average_before": round(os.getloadavg()[0], 2),
+        "java": java_version(),
+        "load_average_after": round(os.getloadavg()[0], 2),
     }
+
+
+def code_version() -> str:
+    """The same as long as nothing of the program changed; documents and tests may."""
+    trees = git("rev-parse", *(f"HEAD:{name}" for name in CODE)).split()
+    is_changed = bool(git("status", "--porcelain", "--", *CODE))
+    return "-".join(tree[:6] for tree in trees) + ("-changed" if is_changed else "")
+
+
+def git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+
+def cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
 if __name__ == "__main__":

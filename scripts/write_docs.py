@@ -56,7 +56,7 @@ DIFFERENCES: Mapping[str, tuple[str, str]] = {
     "group.initial.rebalance.delay.ms": ("3000", "the first consumer of a group starts at once"),
     "offsets.topic.replication.factor": ("3", "one node can hold one replica"),
     "broker.session.timeout.ms": ("9000", "a broker that hangs is replaced in seconds, not in nine"),
-    "broker.heartbeat.interval.ms": ("2000", "four heartbeats fit into a session, as with Kafka"),
+    "broker.heartbeat.interval.ms": ("2000", "a broker that stands still for 1.7 s is not fenced"),
     "flush": ("page cache (`os` here)", "an acknowledgement is a promise; group commit makes it cheap"),
 }
 

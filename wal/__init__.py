@@ -43,7 +43,7 @@ from wal.atomic_file import read_atomic, read_checked, write_atomically, write_c
 from wal.directory import make_directory_durably
 from wal.dump import DumpedEntry, DumpProblem, dump
 from wal.entry_format import Entry
-from wal.errors import CorruptionError, JournalPoisoned, StorageError, storage_error
+from wal.errors import CorruptionError, JournalPoisoned, StorageError, SyncFailed, storage_error, sync_error
 from wal.filesystem import Buffer, File, Filesystem, OsFile, OsFilesystem
 from wal.journal import Journal
 from wal.limits import DEFAULT_LIMITS, PROFILES, JournalLimits
@@ -64,11 +64,13 @@ __all__ = [
     "OsFile",
     "OsFilesystem",
     "StorageError",
+    "SyncFailed",
     "dump",
     "make_directory_durably",
     "read_atomic",
     "read_checked",
     "storage_error",
+    "sync_error",
     "write_atomically",
     "write_checked",
 ]

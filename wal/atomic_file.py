@@ -16,7 +16,7 @@ import struct
 from crc32c import crc32c
 
 from wal.directory import TEMPORARY_SUFFIX, parent_of
-from wal.errors import CorruptionError, storage_error
+from wal.errors import CorruptionError, storage_error, sync_error
 from wal.filesystem import Buffer, Filesystem
 
 _ENVELOPE = struct.Struct(">II")
@@ -25,8 +25,8 @@ _ENVELOPE = struct.Struct(">II")
 def write_atomically(filesystem: Filesystem, path: str, data: Buffer) -> None:
     """Replace `path` by `data`, durably: temporary file, datasync, rename, directory sync. Its directory exists.
 
-    One writer per path at a time. StorageError where it fails; the old content is then still there, or, when only
-    the last step failed, the new one may be.
+    One writer per path at a time. StorageError where it fails; the old content is then still there and it may be tried
+    again. SyncFailed when only the last step failed: either content may be there, and other new names in doubt.
     """
     temporary = path + TEMPORARY_SUFFIX
     try:
@@ -38,9 +38,12 @@ def write_atomically(filesystem: Filesystem, path: str, data: Buffer) -> None:
         finally:
             file.close()
         filesystem.rename(temporary, path)
-        filesystem.sync_directory(parent_of(path))
     except OSError as error:
         raise storage_error(error, "replace", path) from error
+    try:
+        filesystem.sync_directory(parent_of(path))
+    except OSError as error:
+        raise sync_error(error, "sync the directory of", path) from error
 
 
 def read_atomic(filesystem: Filesystem, path: str) -> bytes | None:

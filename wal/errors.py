@@ -13,6 +13,10 @@ class CorruptionError(StorageError):
     """Bytes on disk are not what was written there."""
 
 
+class SyncFailed(StorageError):
+    """What a sync should have made durable is in doubt, and a second sync would succeed without writing it."""
+
+
 class JournalPoisoned(StorageError):
     """An earlier write or sync failed; nothing after it may be acknowledged (fsync is never retried)."""
 
@@ -29,6 +33,17 @@ _ADVICE = {
     errno.EFBIG: "raise the file size limit (ulimit -f) and restart",
     errno.ENOENT: "restore the file, or check the configured directory",
 }
+
+
+# The system would not even open what was to be synced: nothing was attempted.
+_NOT_OPENED = frozenset({errno.EMFILE, errno.ENFILE})
+
+
+def sync_error(error: OSError, action: str, path: str) -> StorageError:
+    """`storage_error` for a sync that failed, which is final for what it covered."""
+    if error.errno in _NOT_OPENED:
+        return storage_error(error, action, path)
+    return SyncFailed(str(storage_error(error, action, path)))
 
 
 def storage_error(error: OSError, action: str, path: str) -> StorageError:

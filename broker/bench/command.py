@@ -14,8 +14,9 @@ from typing import Any
 
 from rich.console import Console
 
-from broker.bench.console import Progress, result_table
-from broker.bench.options import BenchOptions, parse_acks, parse_duration
+from broker.bench.console import Progress, result_table, workers_table
+from broker.bench.options import LIBRDKAFKAS_OWN, BenchOptions, parse_acks, parse_duration
+from broker.bench.prometheus import PrometheusGauges
 from broker.bench.report import write_report
 from broker.bench.results import BenchResult, append_csv, write_json
 from broker.bench.run import run_benchmark
@@ -33,6 +34,8 @@ class Outputs:
     json_output: str | None = None
     report: str | None = None
     report_interval_secs: int = 5
+    prometheus_port: int | None = None
+    verbose: bool = False
     quiet: bool = False
 
 
@@ -54,7 +57,8 @@ def execute(arguments: Mapping[str, Any]) -> int:
 
 
 def read_options(arguments: Mapping[str, Any]) -> BenchOptions:
-    fields = dict(arguments)
+    # What was not given has its default there, and so is told from what was.
+    fields = {name: value for name, value in arguments.items() if value is not None or name not in LIBRDKAFKAS_OWN}
     fields["duration_s"] = parse_duration(fields.pop("duration"))
     fields["warmup_s"] = parse_duration(fields.pop("warmup_duration"))
     fields["acks"] = parse_acks(fields["acks"])
@@ -80,11 +84,18 @@ def _run(options: BenchOptions, outputs: Outputs) -> BenchResult:
         console,
         total_s=options.duration_s,
         warmup_s=warmup_s,
-        interval_s=outputs.report_interval_secs,
+        interval_s=1 if outputs.verbose else outputs.report_interval_secs,
         quiet=outputs.quiet,
+        verbose=outputs.verbose,
     ) as progress:
-        result = run_benchmark(options, progress)
+        if outputs.prometheus_port is None:
+            result = run_benchmark(options, progress)
+        else:
+            with PrometheusGauges(outputs.prometheus_port, progress) as gauges:
+                result = run_benchmark(options, gauges)
     console.print(result_table(result))
+    if outputs.verbose:
+        console.print(workers_table(result))
     return result
 
 

@@ -26,12 +26,22 @@ def error_name(name: str) -> str:
 class Progress:
     """On a terminal a line that is rewritten; in a pipe one line every `interval_s`."""
 
-    def __init__(self, console: Console, *, total_s: float, warmup_s: float, interval_s: float, quiet: bool) -> None:
+    def __init__(
+        self,
+        console: Console,
+        *,
+        total_s: float,
+        warmup_s: float,
+        interval_s: float,
+        quiet: bool,
+        verbose: bool = False,
+    ) -> None:
         self._console = console
         self._total_s = total_s
         self._warmup_s = warmup_s
         self._interval_s = interval_s
         self._quiet = quiet
+        self._verbose = verbose
         self._last_line_s = 0.0
         self._failed = 0
         self._live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
@@ -52,6 +62,11 @@ class Progress:
             self._live.update(Text(message, style="dim"))
         else:
             self._console.print(message, highlight=False)
+
+    def on_plan(self, lines: list[str]) -> None:
+        if self._verbose:
+            for line in lines:
+                self._console.print(line, highlight=False, soft_wrap=True)
 
     def on_start(self) -> None:
         self.say(f"warming up for {self._warmup_s:g} s" if self._warmup_s else "running")
@@ -74,7 +89,7 @@ class Progress:
             self._live.update(Text(line))
         elif second.at_s - self._last_line_s >= self._interval_s - 0.5:
             self._last_line_s = second.at_s
-            self._console.print(line, highlight=False)
+            self._console.print(line, highlight=False, soft_wrap=True)
 
 
 def result_table(result: BenchResult) -> RenderableType:
@@ -92,7 +107,9 @@ def result_table(result: BenchResult) -> RenderableType:
     if abs(result.requests_per_sec - result.throughput_msg_per_sec) > 1:
         table.add_row("Requests", f"{result.requests_per_sec:,.0f} req/s")
     table.add_row("Bandwidth", f"{result.throughput_bytes_per_sec / MEBIBYTE:,.2f} MB/s")
-    for name, value in result.latency_us.items():
+    if not result.distribution:
+        table.add_row("Latency", "not measured")
+    for name, value in result.latency_us.items() if result.distribution else ():
         label = "p99.9" if name == "p999" else name
         table.add_row(f"Latency {label}", f"{value:,} µs  {value / 1000:10,.3f} ms")
     for name, value in result.extra.items():
@@ -108,6 +125,15 @@ def result_table(result: BenchResult) -> RenderableType:
     if result.verification is not None:
         lines += [Text(example, style="red") for example in result.verification.examples]
     return Group(*lines)
+
+
+def workers_table(result: BenchResult) -> RenderableType:
+    """What each load generator process cost."""
+    table = Table("process", "CPU", "its loop", "starved", box=None, pad_edge=False)
+    for number, found in enumerate(result.workers):
+        shares = (found[name] for name in ("cpu_share", "loop_share", "starved_share"))
+        table.add_row(str(number + 1), *(f"{share:.0%}" for share in shares))
+    return table
 
 
 def _add_verification(table: Table, result: BenchResult) -> None:

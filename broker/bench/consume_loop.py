@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 from broker.bench.fetch_frames import FetchFrame, TimestampReader, next_offset, read_fetch_answer, walk_batches
+from broker.bench.reconnect import MOVED, Reconnector
 from broker.bench.window import NS_PER_S, Tally, Window
 from broker.bench.wire import Address
 
@@ -26,10 +27,16 @@ now_ns = time.monotonic_ns
 class ConsumeConnection:
     """One consumer: its partitions, how far it read each, and the answer that is arriving."""
 
-    __slots__ = ("buffer", "correlation_id", "filled", "frame", "offsets", "records_left", "sent_at", "size", "socket")
+    __slots__ = (
+        "address", "buffer", "correlation_id", "filled", "frame", "offsets", "partitions", "producers", "records_left",
+        "sent_at", "size", "socket",
+    )  # fmt: skip
 
     def __init__(self, address: Address, offsets: dict[int, int], frame: FetchFrame, record_limit: int) -> None:
+        self.address = address
         self.offsets = offsets
+        self.partitions = list(offsets)
+        self.producers: list[tuple[int, int]] = []
         self.frame = frame
         self.records_left = record_limit or (1 << 62)
         self.correlation_id = 0
@@ -37,7 +44,13 @@ class ConsumeConnection:
         self.buffer = bytearray(_FIRST_BUFFER_BYTES)
         self.filled = 0
         self.size = _SIZE_BYTES
-        self.socket = socket.create_connection(address, _CONNECT_TIMEOUT_S)
+        self.connect(_CONNECT_TIMEOUT_S)
+
+    def begin_producer(self, producer_id: int, producer_epoch: int) -> None:
+        raise AssertionError("a consumer has no producer id")
+
+    def connect(self, timeout_s: float) -> None:
+        self.socket = socket.create_connection(self.address, timeout_s)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setblocking(False)
 
@@ -76,14 +89,20 @@ class ConsumeLoop:
     """Drives consumers through one window; `on_tick` gets each tally when its time is over."""
 
     def __init__(
-        self, connections: list[ConsumeConnection], *, timestamps: bool, on_tick: Callable[[Tally], None]
+        self,
+        connections: list[ConsumeConnection],
+        reconnector: Reconnector[ConsumeConnection],
+        *,
+        timestamps: bool,
+        on_tick: Callable[[Tally], None],
     ) -> None:
         self.connections = connections
         self.on_tick = on_tick
         self.errors: dict[str, int] = {}
         self._timestamps = TimestampReader() if timestamps else None
         self._epoll = select.epoll()
-        self._by_fd = {connection.socket.fileno(): connection for connection in connections}
+        self._by_fd: dict[int, ConsumeConnection] = {}
+        self._reconnector = reconnector
 
     def run(self, window: Window) -> None:
         while (wait := window.start_ns - now_ns()) > 0:
@@ -91,10 +110,9 @@ class ConsumeLoop:
         self._window = window
         self._tally = Tally(window.start_ns, window)
         boundary = window.next_boundary(window.start_ns)
-        for fd, connection in self._by_fd.items():
-            self._epoll.register(fd, select.EPOLLIN)
-            connection.ask()
-        while self._by_fd:
+        for connection in self.connections:
+            self._watch(connection)
+        while self._by_fd or self._reconnector:
             events = self._epoll.poll(_WAIT_S)
             now = now_ns()
             if now >= boundary:
@@ -104,6 +122,9 @@ class ConsumeLoop:
                     break
             for fd, _ in events:
                 self._serve(fd)
+            if self._reconnector:
+                for connection in self._reconnector.connected(now):
+                    self._watch(connection)
         if self._tally.phase != "drain":
             self._tick(now_ns())
         for connection in self.connections:
@@ -114,28 +135,55 @@ class ConsumeLoop:
         self.on_tick(self._tally)
         self._tally = Tally(now, self._window)
 
+    def _watch(self, connection: ConsumeConnection) -> None:
+        fd = connection.socket.fileno()
+        self._by_fd[fd] = connection
+        self._epoll.register(fd, select.EPOLLIN)
+        try:
+            connection.ask()
+        except OSError as error:
+            self._lose(connection, error.strerror or str(error))
+
+    def _leave(self, connection: ConsumeConnection) -> None:
+        """Nothing more is expected of it."""
+        fd = connection.socket.fileno()
+        self._epoll.unregister(fd)
+        del self._by_fd[fd]
+
+    def _lose(self, connection: ConsumeConnection, reason: str) -> None:
+        """It looks for its leader; without a reason the loss was counted already."""
+        if reason:
+            self._count_error(f"connection lost: {reason}")
+            self._tally.failed += 1
+        self._leave(connection)
+        connection.socket.close()
+        self._reconnector.lost(connection)
+
     def _serve(self, fd: int) -> None:
         connection = self._by_fd[fd]
         try:
             if not connection.receive():
                 return
-            if self._take(connection):
+            has_moved = self._take(connection)
+            if has_moved:
+                self._lose(connection, "")
+            elif connection.records_left > 0:
                 connection.ask()
-                return
+            else:
+                self._leave(connection)
         except OSError as error:
-            self._count_error(f"connection lost: {error.strerror or error}")
-            self._tally.failed += 1
-        del self._by_fd[fd]
-        self._epoll.unregister(fd)
+            self._lose(connection, error.strerror or str(error))
 
     def _take(self, connection: ConsumeConnection) -> bool:
-        """Count what arrived; False when this consumer has all that it was to read."""
+        """Count what arrived; True if a partition has another leader now."""
+        has_moved = False
         tally, buffer = self._tally, connection.buffer
         arrived = now_ns()
         for index, error, position, end in read_fetch_answer(buffer, connection.correlation_id):
             if error:
                 self._count_error(str(error))
                 tally.failed += 1
+                has_moved |= error in MOVED
                 continue
             batches = walk_batches(buffer, position, end)
             if len(batches) == 1:
@@ -152,7 +200,7 @@ class ConsumeLoop:
         tally.done += 1
         if self._timestamps is None:
             tally.latencies_us.append((arrived - connection.sent_at) // 1000)
-        return connection.records_left > 0
+        return has_moved
 
     def _count_error(self, name: str) -> None:
         self.errors[name] = self.errors.get(name, 0) + 1

@@ -29,8 +29,10 @@ CORRELATION_ID_MAX = 0x7FFF_FFFF
 _CORRELATION_ID_AT = 8  # behind size, api key and version
 _CRC_AT = 17
 _CHECKED_FROM = 21
+_PRODUCER_ID_AT = 43
 _BASE_SEQUENCE_AT = 53
 
+_pack_producer = struct.Struct(">qh").pack_into
 _pack_int32 = struct.Struct(">i").pack_into
 _pack_uint32 = struct.Struct(">I").pack_into
 _pack_identity = IDENTITY.pack_into
@@ -40,8 +42,8 @@ class ProduceFrame:
     """A request of one connection, to be patched and sent again and again. Not while it is being sent."""
 
     __slots__ = (
-        "_checked", "_connection_id", "_copies", "_crc_at", "_record_count", "_stamp_at", "_stamped", "_uses_sequence",
-        "buffer", "size_bytes",
+        "_checked", "_connection_id", "_copies", "_crc_at", "_first_sequence", "_producer_at", "_record_count",
+        "_stamp_at", "_stamped", "_uses_sequence", "buffer", "size_bytes",
     )  # fmt: skip
 
     def __init__(
@@ -66,7 +68,9 @@ class ProduceFrame:
         self._connection_id = connection_id
         self._record_count = batch.record_count
         self._uses_sequence = batch.identity_at < 0
+        self._first_sequence = 0  # of the requests with this producer id
         first = positions[0]
+        self._producer_at = first + _PRODUCER_ID_AT
         self._stamp_at = first + (_BASE_SEQUENCE_AT if self._uses_sequence else batch.identity_at)
         self._crc_at = first + _CRC_AT
         self._checked = memoryview(self.buffer)[first + _CHECKED_FROM : first + len(batch.data)]
@@ -77,12 +81,18 @@ class ProduceFrame:
             memoryview(self.buffer)[position + _CRC_AT : position + _CRC_AT + length] for position in positions[1:]
         ]
 
+    def begin_producer(self, producer_id: int, producer_epoch: int, first_sequence: int) -> None:
+        """From request `first_sequence` on another producer sends: its base sequences begin at 0."""
+        self._first_sequence = first_sequence
+        _pack_producer(self.buffer, self._producer_at, producer_id, producer_epoch)
+
     def patch(self, sequence: int, sent_at_ns: int) -> None:
         """Make it the request number `sequence` of its connection."""
         buffer = self.buffer
         _pack_int32(buffer, _CORRELATION_ID_AT, sequence & CORRELATION_ID_MAX)
         if self._uses_sequence:
-            _pack_int32(buffer, self._stamp_at, sequence * self._record_count & CORRELATION_ID_MAX)
+            base_sequence = (sequence - self._first_sequence) * self._record_count
+            _pack_int32(buffer, self._stamp_at, base_sequence & CORRELATION_ID_MAX)
         else:
             _pack_identity(buffer, self._stamp_at, self._connection_id, sequence, sent_at_ns)
         _pack_uint32(buffer, self._crc_at, crc32c(self._checked))

@@ -6,61 +6,43 @@ import dataclasses
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from broker.bench.cluster_servers import ClusterServers
+from broker.bench.failover import measure_failover
+from broker.bench.life import measure_idle, measure_start
 from broker.bench.load import Second
+from broker.bench.measurement import Measurement, measurement_of, options_of
 from broker.bench.noise import NoiseMeter
 from broker.bench.options import BenchOptions
 from broker.bench.peer import Kafka
 from broker.bench.produce import run_produce
-from broker.bench.results import BenchResult
+from broker.bench.results import SilentObserver
 from broker.bench.run import prepare_topic, run_benchmark
-from broker.bench.scenarios import OURS, SIDES, Scenario
-from broker.bench.servers import Millstream, Server
+from broker.bench.scenario import OURS, SIDES, Scenario
+from broker.bench.servers import Millstream, UnderTest
+from broker.bench.warm_up import warm_up_by_count, warm_up_by_time
 from broker.bench.wire import BenchError, Cluster, parse_addresses
+from protocol import KafkaError, ProtocolError
 
 _FETCH_FILL: dict[str, Any] = {"concurrency": 4, "records_per_request": 1000, "in_flight": 2, "acks": 1}
 _FILL_TIMEOUT_S = 600.0
-_PARTITIONS_PER_TOPIC = 1000
-
-
-@dataclass(slots=True)
-class Measurement:
-    """One run of a scenario on one side: figures by the names of metrics, and how it was disturbed."""
-
-    side: str
-    figures: dict[str, float]
-    faults: int = 0
-    warnings: list[str] = field(default_factory=list)
-    seconds: list[dict[str, float]] = field(default_factory=list)
-    distribution: list[tuple[float, float]] = field(default_factory=list)
-
-
-class SilentObserver:
-    def say(self, message: str) -> None:
-        """Nobody looks."""
-
-    def on_start(self) -> None:
-        """Nobody looks."""
-
-    def on_second(self, second: Second) -> None:
-        """Nobody looks."""
-
-    def on_verify(self, records: int) -> None:
-        """Nobody looks."""
+# Until it runs, and until it is over: it reads back what it wrote, too.
+_BACKGROUND_LIMIT_S = 120.0
 
 
 def measure(scenario: Scenario, side: str, directory: Path, *, quick: bool) -> Measurement:
     settings = {**SIDES[side], **scenario.settings}
-    server: Server = Millstream(directory, settings) if side in OURS else Kafka(directory, settings)
+    make = Millstream if side in OURS else Kafka
+    server: UnderTest = make(directory, settings) if scenario.nodes == 1 else ClusterServers(directory, settings, make)
     server.prepare()
-    kinds: dict[str, Callable[[Scenario, Server, str, bool], Measurement]] = {
+    kinds: dict[str, Callable[[Scenario, UnderTest, str, bool], Measurement]] = {
         "bench": _measure_bench,
         "fetch": _measure_fetch,
-        "start": _measure_start,
-        "idle": _measure_idle,
+        "start": measure_start,
+        "idle": measure_idle,
+        "failover": measure_failover,
     }
     noise = NoiseMeter()
     try:
@@ -71,152 +53,91 @@ def measure(scenario: Scenario, side: str, directory: Path, *, quick: bool) -> M
         server.kill()
 
 
-def options_of(scenario: Scenario, server: Server, *, quick: bool, **changes: Any) -> BenchOptions:
-    fields = {**scenario.options, **(scenario.quick if quick else {}), **changes}
-    return BenchOptions(bootstrap_servers=server.bootstrap, topic="bench", **fields)
-
-
-def _measure_bench(scenario: Scenario, server: Server, side: str, quick: bool) -> Measurement:
+def _measure_bench(scenario: Scenario, server: UnderTest, side: str, quick: bool) -> Measurement:
     server.start()
     options = options_of(scenario, server, quick=quick)
+    began = time.monotonic()
     if options.message_count:
-        # What ends by a count has no warm-up of its own, and a JVM that was never used is no measure of Kafka.
-        run_benchmark(dataclasses.replace(options, topic="warm-up"), SilentObserver())
-    background = _Background(server, scenario.background_rate) if scenario.background_rate else None
+        warm_up_by_count(dataclasses.replace(options, topic="warm-up"))
+    elif options.mode == "produce":
+        warm_up_by_time(options, quick=quick)
+    warmed_up_s = time.monotonic() - began
+    if scenario.background_rate:
+        found = _measure_beside(_Background(server, scenario.background_rate), side, options, server)
+    else:
+        found = measurement_of(side, run_benchmark(options, SilentObserver()), server)
+    found.figures["warmed_up_s"] = warmed_up_s
+    return found
+
+
+def _measure_beside(background: _Background, side: str, options: BenchOptions, server: UnderTest) -> Measurement:
     try:
         result = run_benchmark(options, SilentObserver())
     finally:
-        faults = background.stop() if background else 0
-    return _measurement(side, result, server, faults)
+        background.stop()
+    found = measurement_of(side, result, server, background.faults)
+    found.figures["background_per_s"] = background.records_per_s
+    return found
 
 
-def _measurement(side: str, result: BenchResult, server: Server, faults: int = 0) -> Measurement:
-    if not result.total_messages:
-        raise BenchError(f"nothing was measured: {result.errors or 'no answer came'}")
-    found = result.verification
-    if found is not None:
-        faults += found.lost + found.duplicated + found.out_of_order + found.corrupted
-    return Measurement(
-        side=side,
-        figures={
-            "records_per_s": result.throughput_msg_per_sec,
-            "bytes_per_s": result.throughput_bytes_per_sec,
-            "requests_per_s": result.requests_per_sec,
-            "elapsed_s": result.duration_secs,
-            "p50_us": result.latency_us["p50"],
-            "p99_us": result.latency_us["p99"],
-            "failed": result.failed_messages,
-            "resident_mb": server.resident_mb(),
-            "generator_cpu": result.generator_cpu_share,
-            "generator_starved": result.generator_starved_share,
-            "generator_us": result.generator_us_per_request,
-        },
-        faults=faults,
-        warnings=result.warnings,
-        seconds=result.seconds,
-        distribution=result.distribution,
-    )
-
-
-def _measure_fetch(scenario: Scenario, server: Server, side: str, quick: bool) -> Measurement:
-    """Read what was written beforehand, the second time counts; all of it is in the page cache on both sides."""
+def _measure_fetch(scenario: Scenario, server: UnderTest, side: str, quick: bool) -> Measurement:
+    """Read what was written beforehand, at last to be counted; all of it is in the page cache on both sides."""
     server.start()
     read = options_of(scenario, server, quick=quick)
     count = (scenario.prepared_bytes // (8 if quick else 1)) // read.message_size
     fill = dataclasses.replace(
         read, mode="produce", fan_out=False, consumers=1, message_count=count, duration_s=_FILL_TIMEOUT_S, **_FETCH_FILL
     )
-    filled = run_benchmark(fill, SilentObserver())
-    if filled.total_messages < count:
-        raise BenchError(f"only {filled.total_messages:,} of {count:,} records could be written")
+    filled = measurement_of(side, run_benchmark(fill, SilentObserver()), server)
     read = dataclasses.replace(read, message_count=count)
-    run_benchmark(read, SilentObserver())
-    result = run_benchmark(read, SilentObserver())
-    found = _measurement(side, result, server, _measurement(side, filled, server).faults)
-    expected = count * (read.consumers if read.fan_out else 1)
-    if result.total_messages < expected:
-        found.faults += expected - result.total_messages
-    return found
+    warm_up_by_count(read)
+    return measurement_of(side, run_benchmark(read, SilentObserver()), server, filled.faults)
 
 
-def _measure_start(scenario: Scenario, server: Server, side: str, quick: bool) -> Measurement:
-    """Start, fill with partitions that hold a record each, kill -9, restart, stop, restart: each is a figure."""
-    figures = {"start_s": server.start(), "resident_mb": server.resident_mb()}
-    if scenario.partitions_before:
-        _create_partitions(server, scenario.partitions_before)
-        server.kill()
-        figures["recovery_s"] = server.start()
-        figures["stop_s"] = server.stop()
-        figures["start_s"] = server.start()
-        figures["resident_mb"] = server.resident_mb()
-    return Measurement(side=side, figures=figures)
+class _Background(SilentObserver):
+    """A produce load at a rate beside what is measured, from its making to its stop; its records are counted, too."""
 
-
-def _create_partitions(server: Server, count: int) -> None:
-    per_topic = min(count, _PARTITIONS_PER_TOPIC)
-    for number in range(count // per_topic):
-        options = BenchOptions(
-            bootstrap_servers=server.bootstrap, topic=f"bench-{number}", partitions=per_topic, concurrency=8,
-            partitions_per_request=per_topic // 8, message_size=100, message_count=per_topic, acks=1, duration_s=300.0,
-            request_timeout_ms=120_000,
-        )  # fmt: skip
-        run_benchmark(options, SilentObserver())
-
-
-def _measure_idle(scenario: Scenario, server: Server, side: str, quick: bool) -> Measurement:
-    """What the broker spends on consumers who wait: each has one fetch of 500 ms on its way."""
-    server.start()
-    options = options_of(scenario, server, quick=quick)
-    cluster = Cluster(parse_addresses(server.bootstrap))
-    prepare_topic(cluster, options)
-    cluster.close()
-    spent = _Spent(server, options)
-    run_benchmark(options, spent)
-    return Measurement(side=side, figures={"cpu_share": spent.share(), "resident_mb": server.resident_mb()})
-
-
-class _Spent(SilentObserver):
-    """The broker's CPU between the first and the last second that was reported."""
-
-    def __init__(self, server: Server, options: BenchOptions) -> None:
-        self._server = server
-        self._samples: list[tuple[float, float]] = []
-
-    def on_second(self, second: Second) -> None:
-        self._samples.append((time.monotonic(), self._server.cpu_s()))
-
-    def share(self) -> float:
-        (began, before), (ended, after) = self._samples[0], self._samples[-1]
-        return (after - before) / (ended - began)
-
-
-class _Background:
-    """A produce load at a rate beside what is measured; its records are counted, too."""
-
-    def __init__(self, server: Server, rate: float) -> None:
+    def __init__(self, server: UnderTest, rate: float) -> None:
+        self.faults = 0
+        self.records_per_s = 0.0
         self._options = BenchOptions(
             bootstrap_servers=server.bootstrap, topic="background", concurrency=64, partitions=8, message_size=256,
-            rate_limit=rate, warmup_s=0.0, duration_s=15.0, acks=1,
+            rate_limit=rate, warmup_s=0.0, duration_s=_BACKGROUND_LIMIT_S, acks=1,
         )  # fmt: skip
-        self._faults = 0
-        self._running = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="bench-background")
+        self._failure: BenchError | None = None
+        self._running, self._enough = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._guarded, name="bench-background", daemon=True)
         self._thread.start()
-        self._running.wait(60)
+        self._running.wait(_BACKGROUND_LIMIT_S)
+
+    def on_second(self, second: Second) -> None:
+        # The first second warms both sides up.
+        self._running.set()
+
+    def _guarded(self) -> None:
+        try:
+            self._run()
+        except (BenchError, KafkaError, ProtocolError) as error:
+            self._failure = BenchError(f"the load beside it failed: {error}")
+        finally:
+            self._running.set()
 
     def _run(self) -> None:
         cluster = Cluster(parse_addresses(self._options.bootstrap_servers))
         try:
             prepare_topic(cluster, self._options)
-            # The first second warms both sides up.
-            result = run_produce(cluster, self._options, on_second=lambda second: self._running.set())
+            result = run_produce(cluster, self._options, self, seen_enough=self._enough.is_set)
         finally:
-            self._running.set()
             cluster.close()
-        found = result.verification
-        assert found is not None
-        self._faults = found.lost + found.duplicated + found.out_of_order + found.corrupted
+        assert result.verification is not None, "the options ask for it"
+        self.faults = result.verification.faults
+        self.records_per_s = result.load.records_per_s
 
-    def stop(self) -> int:
-        self._thread.join()
-        return self._faults
+    def stop(self) -> None:
+        """When this returns, everything was read back. BenchError if it did not run through."""
+        self._enough.set()
+        self._thread.join(_BACKGROUND_LIMIT_S)
+        if self._thread.is_alive():
+            raise BenchError(f"the load beside it did not end within {_BACKGROUND_LIMIT_S:.0f} s")
+        if self._failure is not None:
+            raise self._failure

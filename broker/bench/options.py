@@ -33,6 +33,31 @@ def parse_acks(text: str) -> int:
     return known[text]
 
 
+# What one client does and the other has no such thing for: with what is to be used in its place.
+LIBRDKAFKAS_OWN = {
+    "linger_ms": "a raw request holds --records-per-request records and waits for nothing",
+    "batch_size": "a raw request holds --records-per-request records",
+    "message_timeout_ms": "a raw request is given up after --request-timeout-ms and not sent again",
+    "consumer_group": "raw consumers read their partitions without a group",
+    "disable_auto_commit": "raw consumers commit nothing",
+}
+RAWS_OWN = {
+    "records_per_request": "librdkafka decides by itself what goes into a request; see --batch-size and --linger-ms",
+    "partitions_per_request": "librdkafka decides by itself what goes into a request",
+    "fan_out": "the consumers are one group, whose members read each partition once",
+}
+# And what has no meaning in a mode.
+NOT_OF_MODE = {
+    "rate_limit": ("consume", "metadata"),
+    "in_flight": ("consume", "metadata"),
+    "records_per_request": ("consume", "metadata"),
+    "partitions_per_request": ("consume", "metadata"),
+    "processes": ("metadata",),
+    "fan_out": ("produce", "metadata"),
+    "metadata_step": ("produce", "consume", "round-trip", "soak"),
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class BenchOptions:
     """One benchmark. Durations in seconds."""
@@ -89,13 +114,29 @@ class BenchOptions:
             "consumers",
         ):
             if getattr(self, name) < 1:
-                raise BenchError(f"--{name.replace('_', '-')} must be at least 1")
+                raise BenchError(f"{_option(name)} must be at least 1")
+        self._refuse_what_is_not_of_this_client()
         if self.message_size < IDENTITY_BYTES:
             raise BenchError(f"--message-size must be at least {IDENTITY_BYTES}, for a record carries its identity")
         if self.partitions_per_request > self.partitions:
             raise BenchError("--partitions-per-request must not be above --partitions")
         if self.duration_s <= 0:
             raise BenchError("--duration must be above 0")
+
+    def _refuse_what_is_not_of_this_client(self) -> None:
+        """An option that would change nothing is refused, not ignored."""
+        if self.client == "librdkafka" and self.mode == "metadata":
+            raise BenchError("--mode metadata is measured on the wire: leave out --client librdkafka")
+        for name, modes in NOT_OF_MODE.items():
+            if self.mode in modes and self._was_changed(name):
+                raise BenchError(f"{_option(name)} means nothing to --mode {self.mode}: leave it out")
+        others, other = (LIBRDKAFKAS_OWN, "librdkafka") if self.client == "raw" else (RAWS_OWN, "raw")
+        for name, instead in others.items():
+            if self._was_changed(name):
+                raise BenchError(f"{_option(name)} is of --client {other} only: {instead}")
+
+    def _was_changed(self, name: str) -> bool:
+        return bool(getattr(self, name) != self.__dataclass_fields__[name].default)
 
     @property
     def codec(self) -> Compression:
@@ -110,6 +151,10 @@ class BenchOptions:
     @property
     def records_per_frame(self) -> int:
         return self.records_per_request * self.partitions_per_request
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -1,7 +1,8 @@
-"""Apache Kafka beside us: its jars from Maven Central, one KRaft node on a free port.
+"""Apache Kafka beside us: its jars from Maven Central, and its KRaft nodes.
 
 Needs Java 17 or newer, and Maven once: jars stay in ~/.cache/millstream-peers (KAFKA_LIBS names another directory
-that has them). As shipped but for what a node on a laptop needs: replication factors of 1, no rebalance delay.
+that has them). As shipped but for what a laptop needs: replication factors that one node can hold, no rebalance
+delay, and a small heap where there are three nodes.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from broker.bench.servers import Server, free_port
+from broker.bench.servers import Server, voters
 from broker.bench.wire import BenchError
 
 KAFKA_VERSION = "4.3.1"
 LOG4J_VERSION = "2.24.3"
 HEAP = "1g"  # Kafka's own default
+HEAP_OF_SEVERAL = "512m"
+FORMAT_TIMEOUT_S = 120.0
+MAVEN_TIMEOUT_S = 600.0
 CACHE = Path.home() / ".cache" / "millstream-peers" / f"kafka-{KAFKA_VERSION}"
 _CLUSTER_ID = "bWlsbHN0cmVhbS1wZWVyLQ"
 
@@ -37,6 +41,14 @@ def why_no_peer() -> str | None:
     if _libraries() is None and shutil.which("mvn") is None:
         return f"Kafka's jars are not in {CACHE / 'libs'} and there is no mvn to get them"
     return None
+
+
+def java_version() -> str:
+    """As `java -version` has it in quotes; nothing where there is none."""
+    if shutil.which("java") is None:
+        return ""
+    said = subprocess.run(["java", "-version"], capture_output=True, text=True, timeout=FORMAT_TIMEOUT_S).stderr
+    return said.split('"')[1] if said.count('"') > 1 else said.partition("\n")[0]
 
 
 def _libraries() -> Path | None:
@@ -60,7 +72,11 @@ def ensure_libraries() -> Path:
         f"<dependencies>{dependencies}</dependencies></project>"
     )
     target = f"-DoutputDirectory={CACHE / 'libs'}"
-    subprocess.run(["mvn", "-q", "-f", str(CACHE / "pom.xml"), "dependency:copy-dependencies", target], check=True)
+    subprocess.run(
+        ["mvn", "-q", "-f", str(CACHE / "pom.xml"), "dependency:copy-dependencies", target],
+        check=True,
+        timeout=MAVEN_TIMEOUT_S,
+    )
     return CACHE / "libs"
 
 
@@ -69,40 +85,43 @@ class Kafka(Server):
 
     def prepare(self) -> None:
         super().prepare()
-        self._controller_port = free_port()
         self._properties = self.directory / "server.properties"
         self._properties.write_text("".join(f"{key}={value}\n" for key, value in self._settings().items()))
         (self.directory / "log4j2.xml").write_text(_LOGGING)
         command = self._java("kafka.tools.StorageTool", "256m")
         command += ["format", "-t", _CLUSTER_ID, "-c", str(self._properties), "--ignore-formatted"]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=FORMAT_TIMEOUT_S)
         if done.returncode:
             raise BenchError(f"Kafka's storage could not be formatted:\n{done.stdout}{done.stderr}")
 
     def command(self) -> list[str]:
-        return [*self._java("kafka.Kafka", HEAP), str(self._properties)]
+        heap = HEAP if len(self.nodes) == 1 else HEAP_OF_SEVERAL
+        return [*self._java("kafka.Kafka", heap), str(self._properties)]
 
     def _java(self, main_class: str, heap: str) -> list[str]:
         # The flags of Kafka's own start script.
         flags = ["-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35"]
+        flags += ["-XX:+ExplicitGCInvokesConcurrent", "-Djava.awt.headless=true"]
         logging = f"-Dlog4j2.configurationFile={self.directory / 'log4j2.xml'}"
         classes = f"{ensure_libraries()}/*"
         return ["java", f"-Xms{heap}", f"-Xmx{heap}", *flags, logging, "-cp", classes, main_class]
 
     def _settings(self) -> dict[str, str]:
-        controller = f"127.0.0.1:{self._controller_port}"
+        controller = f"127.0.0.1:{self.place.controller_port}"
+        replicas = str(min(3, len(self.nodes)))
         return {
             "process.roles": "broker,controller",
-            "node.id": "1",
-            "controller.quorum.voters": f"1@{controller}",
+            "node.id": str(self.place.node_id),
+            "controller.quorum.voters": voters(self.nodes),
             "controller.listener.names": "CONTROLLER",
             "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{controller}",
             "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
             "log.dirs": str(self.directory / "data"),
-            "offsets.topic.replication.factor": "1",
-            "transaction.state.log.replication.factor": "1",
+            "default.replication.factor": replicas,
+            "offsets.topic.replication.factor": replicas,
+            "transaction.state.log.replication.factor": replicas,
             "transaction.state.log.min.isr": "1",
-            "share.coordinator.state.topic.replication.factor": "1",
+            "share.coordinator.state.topic.replication.factor": replicas,
             "share.coordinator.state.topic.min.isr": "1",
             "group.initial.rebalance.delay.ms": "0",
             **self.settings,

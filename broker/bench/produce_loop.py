@@ -18,13 +18,13 @@ from collections.abc import Callable
 
 from broker.bench.frames import CORRELATION_ID_MAX, ProduceAnswer
 from broker.bench.load_connection import LoadConnection
-from broker.bench.window import NS_PER_S, Tally, Window
+from broker.bench.reconnect import MOVED, Reconnector
+from broker.bench.window import NS_PER_S, Gaps, Tally, Window
 
 _READ_BYTES = 1 << 16
 _UNACKNOWLEDGED_SENDS = 64  # on one connection, before the others have their turn
 _IN, _OUT = select.EPOLLIN, select.EPOLLOUT
 _IDLE_WAIT_S = 0.05  # bounds how late a tick, a reconnect or the end of the draining is noticed
-_RECONNECT_NS = 50_000_000
 
 now_ns = time.monotonic_ns
 
@@ -40,31 +40,34 @@ class ProduceLoop:
         in_flight: int,
         rate_per_s: float,
         request_limit: int,
-        drain_s: float,
-        reconnects: bool,
+        timeout_s: float,
+        reconnector: Reconnector[LoadConnection],
         on_tick: Callable[[Tally], None],
     ) -> None:
-        """Without an `answer` to look for (acks=0) a request is done when it is sent."""
+        """Without an `answer` to look for (acks=0) a request is done when it is sent.
+
+        A connection that was not answered for `timeout_s` is lost; so long is also waited at the end."""
         self.connections = connections
         self.answer = answer
         self.in_flight = in_flight
         self.interval_ns = NS_PER_S / rate_per_s if rate_per_s else 0.0
         self.requests_left = request_limit or (1 << 62)
-        self.drain_ns = round(drain_s * NS_PER_S)
-        self.reconnects = reconnects
+        self.timeout_ns = round(timeout_s * NS_PER_S)
         self.on_tick = on_tick
         self.errors: dict[str, int] = {}
+        self._reconnector = reconnector
         self._epoll = select.epoll()
         self._by_fd: dict[int, LoadConnection] = {}
-        self._lost: deque[tuple[int, LoadConnection]] = deque()
         self._free: deque[LoadConnection] = deque()
         self._on_the_way = 0
+        self._acknowledged = 0  # in this tally, as far as the gaps were told of it
 
     def run(self, window: Window) -> None:
         self._window = window
         while (wait := window.start_ns - now_ns()) > 0:
             time.sleep(wait / NS_PER_S)
         self._tally = Tally(window.start_ns, window)
+        self.gaps = Gaps(window.start_ns)
         self._boundary = window.next_boundary(window.start_ns)
         self._due = float(window.start_ns)
         self._sending = True
@@ -74,10 +77,11 @@ class ProduceLoop:
         self._tick(now_ns())
         for connection in self.connections:
             connection.give_up()
+        self.gaps.note(min(now_ns(), window.end_ns))
 
     def _loop(self) -> None:
-        """Until the window is over and everything was answered, or was not for `drain_s`."""
-        poll, by_fd = self._epoll.poll, self._by_fd
+        """Until the window is over and everything was answered, or was not for the time that a request has."""
+        poll, by_fd, gaps = self._epoll.poll, self._by_fd, self.gaps
         answer_bytes = self.answer.size_bytes if self.answer else -1
         closed = not self.interval_ns
         while self._sending or self._on_the_way:
@@ -86,14 +90,16 @@ class ProduceLoop:
             if now >= self._boundary and not self._tick(now):
                 return
             for fd, event in events:
-                connection = by_fd[fd]
+                connection = by_fd.get(fd)
+                if connection is None:
+                    continue  # lost since the event was seen
                 if event != _IN:
                     self._rare_event(connection, event)
                     continue
                 try:
                     data = connection.recv(_READ_BYTES)
                 except OSError as error:
-                    self._lose(connection, error)
+                    self._lose(connection, _reason(error))
                     continue
                 if len(data) == answer_bytes and not connection.received:
                     if closed:
@@ -103,20 +109,27 @@ class ProduceLoop:
                         self._become_free(connection, 1)
                 else:
                     self._take_stream(connection, data)
+            if len(self._tally.latencies_us) != self._acknowledged:
+                self._acknowledged = len(self._tally.latencies_us)
+                gaps.note(now)
             if self.interval_ns:
                 self._send_due()
-            if self._lost:
-                self._reconnect(now)
+            if self._reconnector and self._sending:
+                for connection in self._reconnector.connected(now):
+                    self._watch(connection)
 
     def _tick(self, now: int) -> bool:
         """Hand over the tally and begin the next; False when the run is over, drained or not."""
         self._tally.to_ns = now
         self.on_tick(self._tally)
         self._tally = Tally(now, self._window)
+        self._acknowledged = 0
         self._boundary = self._window.next_boundary(now)
         if now >= self._window.end_ns:
             self._sending = False
-        return now < self._window.end_ns + self.drain_ns
+        for connection in [c for c in self._by_fd.values() if c.sent_at and now - c.sent_at[0] > self.timeout_ns]:
+            self._lose(connection, "not answered in time")
+        return now < self._window.end_ns + self.timeout_ns
 
     # --- answers ---------------------------------------------------------------------------------------
 
@@ -139,6 +152,9 @@ class ProduceLoop:
         self._tally.failed += 1
         for code in filter(None, codes):
             self._count_error(str(code))
+        # With a producer id what follows a refused request would be refused for the gap in the sequences.
+        if connection.producers or not MOVED.isdisjoint(codes):
+            self._lose(connection, "")
 
     def _count_error(self, name: str) -> None:
         self.errors[name] = self.errors.get(name, 0) + 1
@@ -175,7 +191,7 @@ class ProduceLoop:
         except BlockingIOError:
             done = 0
         except OSError as error:
-            self._lose(connection, error)
+            self._lose(connection, _reason(error))
             return
         if done != frame.size_bytes:
             connection.unsent = memoryview(frame.buffer)[done:]
@@ -184,12 +200,12 @@ class ProduceLoop:
     def _take_stream(self, connection: LoadConnection, data: bytes) -> None:
         """Several answers in one piece, or one in several."""
         if not data:
-            self._lose(connection, ConnectionResetError("closed by the broker"))
+            self._lose(connection, "closed by the broker")
             return
         assert self.answer is not None, "without acks nothing is answered"
         data = connection.received + data
         size, position, count = self.answer.size_bytes, 0, 0
-        while len(data) - position >= size:
+        while len(data) - position >= size and connection.fd in self._by_fd:
             self._take_answer(connection, data, position)
             position += size
             count += 1
@@ -207,12 +223,14 @@ class ProduceLoop:
         self._become_free(connection, self.in_flight)
 
     def _become_free(self, connection: LoadConnection, count: int) -> None:
-        """`count` more requests may be on their way on this connection."""
+        """`count` more requests may be on their way on this connection, unless it was lost meanwhile."""
+        if connection.fd not in self._by_fd:
+            return
         if self.interval_ns:
             self._free.extend((connection,) * count)
             return
         for _ in range(count):
-            if not self._sending:
+            if not self._sending or connection.fd not in self._by_fd:
                 return
             self._begin(connection, now_ns())
 
@@ -237,7 +255,7 @@ class ProduceLoop:
         except BlockingIOError:
             done = 0
         except OSError as error:
-            self._lose(connection, error)
+            self._lose(connection, _reason(error))
             return
         if done != len(buffer):
             connection.unsent = memoryview(buffer)[done:]
@@ -253,7 +271,7 @@ class ProduceLoop:
         except BlockingIOError:
             return
         except OSError as error:
-            self._lose(connection, error)
+            self._lose(connection, _reason(error))
             return
         connection.unsent = rest or None
         if rest:
@@ -297,7 +315,7 @@ class ProduceLoop:
 
     def _rare_event(self, connection: LoadConnection, event: int) -> None:
         if not event & _OUT:
-            self._lose(connection, ConnectionResetError("reset by the broker"))
+            self._lose(connection, "reset by the broker")
         elif connection.unsent is not None:
             self._send_rest(connection)
         elif self.answer is None:
@@ -306,27 +324,20 @@ class ProduceLoop:
                     return
                 self._begin(connection, now_ns())
 
-    def _lose(self, connection: LoadConnection, error: OSError) -> None:
+    def _lose(self, connection: LoadConnection, reason: str) -> None:
+        """Its socket is closed, and it looks for its leader; without a reason the loss was counted already."""
         if connection.fd not in self._by_fd:
             return
         del self._by_fd[connection.fd]
         self._epoll.unregister(connection.fd)
-        self._count_error(f"connection lost: {error.strerror or error}")
+        if reason:
+            self._count_error(f"connection lost: {reason}")
         given_up = connection.give_up()
         self._on_the_way -= given_up
         self._tally.failed += given_up
-        if self.reconnects:
-            self._lost.append((now_ns() + _RECONNECT_NS, connection))
-        elif not self._by_fd:
-            self._sending = False
+        self._free = deque(free for free in self._free if free is not connection)
+        self._reconnector.lost(connection)
 
-    def _reconnect(self, now: int) -> None:
-        """Connections that were lost try again every 50 ms."""
-        while self._lost and self._lost[0][0] <= now and self._sending:
-            connection = self._lost.popleft()[1]
-            try:
-                connection.connect()
-            except OSError:
-                self._lost.append((now + _RECONNECT_NS, connection))
-            else:
-                self._watch(connection)
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)

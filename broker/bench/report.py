@@ -8,7 +8,8 @@ from pathlib import Path
 
 from broker.bench.console import duration_text
 from broker.bench.results import MEBIBYTE, BenchResult
-from broker.bench.suite import UNITS, Outcome
+from broker.bench.scenario import UNITS
+from broker.bench.suite import Outcome
 from broker.bench.svg import Line, chart
 
 _STYLE = """<style>
@@ -88,7 +89,7 @@ def _result_table(runs: list[tuple[str, BenchResult]]) -> str:
 
 def _outcome_table(outcome: Outcome) -> str:
     if not outcome.measurements:
-        return f"<p>{escape(outcome.skipped or '; '.join(outcome.failures))}</p>"
+        return f"<p>{escape('; '.join(outcome.failures))}</p>"
     unit, factor = UNITS[outcome.scenario.metric]
     sides = list(dict.fromkeys(found.side for found in outcome.measurements))
     values = [

@@ -14,15 +14,33 @@ from broker.bench.options import BenchOptions
 from broker.bench.verify import Verification
 
 MEBIBYTE = 1 << 20
+BUSY_LIMIT = 0.9
+STARVED_LIMIT = 0.25
 
 
 class Observer(Protocol):
     """Who is told how a run goes on."""
 
-    def say(self, message: str) -> None: ...
+    def on_plan(self, lines: list[str]) -> None: ...
     def on_start(self) -> None: ...
     def on_second(self, second: Second) -> None: ...
     def on_verify(self, records: int) -> None: ...
+
+
+class SilentObserver:
+    """Nobody looks."""
+
+    def on_plan(self, lines: list[str]) -> None:
+        """Nobody looks."""
+
+    def on_start(self) -> None:
+        """Nobody looks."""
+
+    def on_second(self, second: Second) -> None:
+        """Nobody looks."""
+
+    def on_verify(self, records: int) -> None:
+        """Nobody looks."""
 
 
 CSV_COLUMNS = (
@@ -56,7 +74,9 @@ class BenchResult:
     errors: dict[str, int]
     generator_cpu_share: float
     generator_starved_share: float
+    generator_busy_share: float
     generator_us_per_request: float
+    workers: list[dict[str, float]] = field(default_factory=list)
     verification: Verification | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -72,7 +92,13 @@ class BenchResult:
 
     @property
     def warnings(self) -> list[str]:
-        return generator_warnings(self.generator_cpu_share, self.generator_starved_share)
+        found = generator_warnings(self.generator_busy_share, self.generator_starved_share)
+        if self.options.mode == "consume" and not self.total_messages:
+            found.append(
+                "nothing was read in the measured part: the topic is empty, or was read to its end during the warm-up; "
+                "give --message-count, or --warmup-duration 0s"
+            )
+        return found
 
     def row(self) -> dict[str, object]:
         """By CSV_COLUMNS."""
@@ -108,13 +134,15 @@ class BenchResult:
         return fields
 
 
-def generator_warnings(cpu_share: float, starved_share: float) -> list[str]:
+def generator_warnings(busy_share: float, starved_share: float) -> list[str]:
+    """A loop that ran, or could have run, nearly all the time did not wait for the broker: it was what was measured."""
     found = []
-    if cpu_share > 0.85:
+    if busy_share > BUSY_LIMIT:
         found.append(
-            f"the load generator used {cpu_share:.0%} of a core: it may have been the bottleneck; give it --processes"
+            f"the load generator was the bottleneck: its loop was busy {busy_share:.0%} of the time "
+            f"({starved_share:.0%} waiting for a free processor); give it --processes, or a machine of its own"
         )
-    if starved_share > 0.25:
+    elif starved_share > STARVED_LIMIT:
         found.append(
             f"the load generator waited for a free processor {starved_share:.0%} of the time: something else is "
             "running on this machine, or it is too small for both sides"
@@ -150,7 +178,9 @@ def result_of(options: BenchOptions, load: LoadResult, verification: Verificatio
         errors=load.errors,
         generator_cpu_share=load.cpu_share,
         generator_starved_share=load.starved_share,
+        generator_busy_share=load.busy_share,
         generator_us_per_request=load.cpu_us_per_request,
+        workers=load.workers,
         verification=verification,
     )
 

@@ -27,17 +27,10 @@ def _run(cluster: Cluster, options: BenchOptions, observer: Observer) -> BenchRe
         return run_metadata(options, observer)
     if options.mode == "consume":
         cluster.wait_for_leaders(options.topic)
-        load = run_consume(cluster, options, on_second=observer.on_second, on_start=observer.on_start)
-        return result_of(options, load, None)
+        return result_of(options, run_consume(cluster, options, observer), None)
     prepare_topic(cluster, options)
     run_mode = run_produce if options.mode == "produce" else run_round_trip
-    produced = run_mode(
-        cluster,
-        options,
-        on_second=observer.on_second,
-        on_start=observer.on_start,
-        on_verify=observer.on_verify,
-    )
+    produced = run_mode(cluster, options, observer)
     if options.delete_topic_after:
         cluster.delete_topic(options.topic)
     return result_of(options, produced.load, produced.verification)

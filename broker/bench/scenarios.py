@@ -1,72 +1,16 @@
-"""What the suite measures: every scenario with its name, its load and the bar it is held to, in one place.
-
-Sides are the brokers under test. `commit` and `os` are Millstream by its flush setting; `kafka` is Apache Kafka as
-shipped (an acknowledgement is in the page cache), `kafka-durable` has log.flush.interval.messages=1 and so
-promises what `commit` does.
-"""
+"""What the suite measures: every scenario with its name, its load and the bar it is held to, in one place."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
+
+from broker.bench.scenario import Bar, Scenario
 
 GIBIBYTE = 1 << 30
 
-# Settings of each side. Millstream's come from its configuration, Kafka's from server.properties.
-SIDES: dict[str, dict[str, str]] = {
-    "commit": {"flush": "commit"},
-    "os": {"flush": "os"},
-    "kafka": {},
-    "kafka-durable": {"log.flush.interval.messages": "1"},
-}
-OURS = ("commit", "os")
-ALL_SIDES = tuple(SIDES)
-
-# Metrics of a run that may stand for a scenario, and whether more of it is better.
-MORE_IS_BETTER = {
-    "records_per_s": True,
-    "bytes_per_s": True,
-    "p50_us": False,
-    "p99_us": False,
-    "elapsed_s": False,
-    "start_s": False,
-    "stop_s": False,
-    "recovery_s": False,
-    "resident_mb": False,
-    "cpu_share": False,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """Ours against a peer: how many times as good it must be, and is meant to be."""
-
-    ours: str
-    peer: str
-    must: float
-    aim: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Scenario:
-    name: str
-    number: int  # of the list in the issue
-    title: str
-    metric: str
-    kind: str = "bench"  # bench, fetch, create, start, idle
-    options: dict[str, Any] = field(default_factory=dict)  # of BenchOptions
-    quick: dict[str, Any] = field(default_factory=dict)  # what --quick changes of them
-    sides: tuple[str, ...] = ALL_SIDES
-    bars: tuple[Bar, ...] = ()
-    settings: dict[str, str] = field(default_factory=dict)  # of every side
-    background_rate: float = 0.0  # records/s of a produce load beside it
-    prepared_bytes: int = 0  # of a fetch: what is written before the clock starts
-    partitions_before: int = 0  # of a start: how many partitions the broker has
-    needs_cluster: bool = False
-
-
-_WARM = {"warmup_s": 10.0, "duration_s": 10.0}
-_QUICK = {"warmup_s": 3.0, "duration_s": 3.0}
+# Before that a produce load runs until it gets no faster (warm_up.py).
+_WARM = {"warmup_s": 2.0, "duration_s": 10.0}
+_QUICK = {"duration_s": 3.0}
 _DURABLE = Bar("commit", "kafka-durable", 8.0, 15.0)
 
 
@@ -79,7 +23,7 @@ def _produce(name: str, title: str, options: dict[str, Any], *bars: Bar, number:
         options={"message_size": 256, **_WARM, **options},
         quick=_QUICK,
         bars=bars,
-        **more,
+        **{"importance": 1, **more},
     )
 
 
@@ -108,14 +52,27 @@ def _single() -> list[Scenario]:
 def _cluster() -> list[Scenario]:
     title = "three nodes, RF 3: 128 connections, one 256 B record, acks={}"
     options = {"concurrency": 128, "replication_factor": 3}
+    as_shipped, durable = Bar("commit", "kafka", 0.5, 0.9), Bar("commit", "kafka-durable", 5.0, 10.0)
     return [
         _produce(
-            f"cluster-acks{name}", title.format(name), {**options, "acks": acks}, *bars, number=2, needs_cluster=True
-        )
-        for name, acks, bars in (
-            ("1", 1, (Bar("commit", "kafka", 0.8, 1.3),)),
-            ("all", -1, (Bar("commit", "kafka", 0.5, 0.9), Bar("commit", "kafka-durable", 5.0, 10.0))),
-        )
+            "cluster-acks1",
+            title.format(1),
+            {**options, "acks": 1},
+            Bar("commit", "kafka", 0.8, 1.3),
+            number=2,
+            nodes=3,
+            sides=("commit", "kafka"),
+        ),
+        _produce(
+            "cluster-acksall",
+            title.format("all"),
+            {**options, "acks": -1},
+            as_shipped,
+            durable,
+            number=2,
+            nodes=3,
+            sides=("commit", "kafka", "kafka-durable"),
+        ),
     ]
 
 
@@ -141,6 +98,7 @@ def _bulk() -> list[Scenario]:
             },
             quick=_QUICK,
             bars=(bar,),
+            importance=1,
         ),
         *(
             Scenario(
@@ -161,7 +119,7 @@ def _bulk() -> list[Scenario]:
 def _reading() -> list[Scenario]:
     bar = Bar("os", "kafka", 0.7, 1.0)
 
-    def fetch(name: str, title: str, prepared: int, **options: Any) -> Scenario:
+    def fetch(name: str, title: str, prepared: int, importance: int = 2, **options: Any) -> Scenario:
         return Scenario(
             name=name,
             number=5,
@@ -173,10 +131,11 @@ def _reading() -> list[Scenario]:
             prepared_bytes=prepared,
             sides=("commit", "os", "kafka"),
             bars=(bar,),
+            importance=importance,
         )
 
     return [
-        fetch("fetch-one-consumer", "2 GB read by one consumer", 2 * GIBIBYTE, consumers=1),
+        fetch("fetch-one-consumer", "2 GB read by one consumer", 2 * GIBIBYTE, importance=1, consumers=1),
         fetch("fetch-four-consumers", "2 GB read by four consumers", 2 * GIBIBYTE, consumers=4),
         fetch("fan-out-ten", "200 MB read by each of ten consumers", GIBIBYTE // 5, consumers=10, fan_out=True),
         Scenario(
@@ -186,9 +145,9 @@ def _reading() -> list[Scenario]:
             metric="p99_us",
             options={
                 "mode": "round-trip", "concurrency": 100, "partitions": 100, "consumers": 100, "message_size": 256,
-                "rate_limit": 5000.0, "acks": 1, **_WARM,
+                "rate_limit": 5000.0, "acks": 1, "warmup_s": 20.0, "duration_s": 10.0,
             },
-            quick=_QUICK,
+            quick={"warmup_s": 15.0, "duration_s": 5.0},
             sides=("commit", "os", "kafka"),
             bars=(Bar("commit", "kafka", 1.0, 1.0),),
         ),
@@ -224,10 +183,10 @@ def _publishing() -> list[Scenario]:
             metric="p99_us",
             options={
                 "mode": "round-trip", "client": "librdkafka", "message_size": 500, "partitions": 8, "consumers": 8,
-                "concurrency": 1000, "rate_limit": 5000.0, "acks": -1, "warmup_s": 10.0, "duration_s": 300.0,
+                "concurrency": 1000, "rate_limit": 5000.0, "acks": -1, "warmup_s": 20.0, "duration_s": 300.0,
                 "compression": "lz4", "linger_ms": 5,
             },
-            quick={"warmup_s": 3.0, "duration_s": 10.0},
+            quick={"warmup_s": 15.0, "duration_s": 10.0},
             sides=("commit", "kafka"),
             bars=(Bar("commit", "kafka", 1.0, 1.0),),
         ),
@@ -245,6 +204,7 @@ def _topics() -> list[Scenario]:
             options={**options, "concurrency": 1, "message_count": 10},
             sides=("commit", "kafka"),
             bars=(Bar("commit", "kafka", 3.0, 10.0),),
+            importance=1,
         ),
         Scenario(
             name="auto-create-128",
@@ -262,7 +222,7 @@ def _topics() -> list[Scenario]:
 def _life() -> list[Scenario]:
     bar = Bar("commit", "kafka", 3.0, 10.0)
 
-    def start(name: str, title: str, metric: str, partitions: int) -> Scenario:
+    def start(name: str, title: str, metric: str, partitions: int, importance: int = 2) -> Scenario:
         return Scenario(
             name=name,
             number=8,
@@ -272,15 +232,16 @@ def _life() -> list[Scenario]:
             partitions_before=partitions,
             sides=("commit", "kafka"),
             bars=(bar,),
+            importance=importance,
         )
 
     return [
-        start("start-empty", "start of an empty node until it answers", "start_s", 0),
+        start("start-empty", "start of an empty node until it answers", "start_s", 0, importance=1),
         start("start-1000", "the same with 1,000 partitions", "start_s", 1000),
-        start("start-10000", "the same with 10,000 partitions", "start_s", 10_000),
+        start("start-10000", "the same with 10,000 partitions", "start_s", 10_000, importance=4),
         start("recover-1000", "restart after kill -9 with 1,000 partitions", "recovery_s", 1000),
         start("stop-1000", "clean stop with 1,000 partitions", "stop_s", 1000),
-        start("memory-idle", "resident memory, empty and idle", "resident_mb", 0),
+        start("memory-idle", "resident memory, empty and idle", "resident_mb", 0, importance=1),
         Scenario(
             name="idle-1000-consumers",
             number=8,
@@ -292,42 +253,53 @@ def _life() -> list[Scenario]:
             sides=("commit", "kafka"),
             bars=(bar,),
         ),
+        Scenario(
+            name="failover",
+            number=8,
+            title="three nodes, RF 3, kill -9 of the leader: the longest time without an acknowledgement, acks=all",
+            metric="gap_s",
+            kind="failover",
+            options={"concurrency": 16, "replication_factor": 3, "message_size": 256, "acks": -1, "duration_s": 600.0},
+            kills=5,
+            quick={},
+            sides=("commit", "kafka"),
+            bars=(bar,),
+            nodes=3,
+            importance=1,
+        ),
     ]
 
 
 def _growth() -> list[Scenario]:
-    found: list[Scenario] = []
-    options: dict[str, Any]
-    for count in (1, 10, 100, 1000):
-        options = {"concurrency": 128, "partitions": count}
-        found.append(
-            _produce(
-                f"growth-partitions-{count}",
-                f"128 connections over {count:,} partitions",
-                options,
-                number=9,
-                sides=("commit", "kafka"),
-            )
+    """What docs/performance's pictures are made of: the last part of a name is where it lies on the axis."""
+    thousand = {"concurrency": 1000}
+    sizes = {"max.message.bytes": str(12 << 20)}
+    points: list[tuple[str, str, dict[str, Any]]] = [
+        *(
+            # A connection has its partition: so many connections use all partitions in each of these.
+            (f"partitions-{count}", f"1,000 connections over {count:,} partitions", {"partitions": count, **thousand})
+            for count in (1, 10, 100, 1000)
+        ),
+        *(
+            (f"connections-{count}", f"{count:,} connections", {"concurrency": count})
+            for count in (1, 16, 128, 1000, 5000)
+        ),
+        *(
+            (f"size-{size}", f"16 connections, records of {size:,} B", {"concurrency": 16, "message_size": size})
+            for size in (16, 256, 4096, 65_536, 1 << 20, 10 << 20)
+        ),
+    ]
+    return [
+        _produce(
+            f"growth-{name}",
+            title,
+            {"concurrency": 128, **options, **({"topic_configs": sizes} if "message_size" in options else {})},
+            number=9,
+            sides=("commit", "kafka"),
+            importance=3,
         )
-    for count in (1, 16, 128, 1000, 5000):
-        options = {"concurrency": count}
-        found.append(
-            _produce(
-                f"growth-connections-{count}", f"{count:,} connections", options, number=9, sides=("commit", "kafka")
-            )
-        )
-    for size in (16, 256, 4096, 65_536, 1 << 20, 10 << 20):
-        options = {"concurrency": 16, "message_size": size, "topic_configs": {"max.message.bytes": str(12 << 20)}}
-        found.append(
-            _produce(
-                f"growth-size-{size}",
-                f"16 connections, records of {size:,} B",
-                options,
-                number=9,
-                sides=("commit", "kafka"),
-            )
-        )
-    return found
+        for name, title, options in points
+    ]
 
 
 SCENARIOS: tuple[Scenario, ...] = (

@@ -29,6 +29,7 @@ class ConnectionPlan:
 @dataclass(kw_only=True)
 class WorkerSpec:
     kind: str  # produce, consume, librdkafka-produce or librdkafka-consume
+    bootstrap_servers: str
     topic: str
     plans: list[ConnectionPlan]
     in_flight: int

@@ -6,28 +6,33 @@ disturbs both. A scenario's ratio is the median of its rounds', its spread their
 
 from __future__ import annotations
 
-import json
+import math
 import shutil
 import statistics
 import tempfile
-from dataclasses import asdict, dataclass, field
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from broker.bench.measure import Measurement, measure
+from broker.bench.measure import measure
+from broker.bench.measurement import Measurement
 from broker.bench.noise import NOISY_CORES
-from broker.bench.scenarios import MORE_IS_BETTER, OURS, Bar, Scenario
+from broker.bench.scenario import MORE_IS_BETTER, OURS, UNITS, Bar, Scenario
+from broker.bench.time_limit import time_limit
 from broker.bench.wire import BenchError
 from protocol import KafkaError, ProtocolError
 
-# The fastest scenario of a metric in MB, req/s and so on is told in these words.
-UNITS = {
-    "records_per_s": ("records/s", 1.0), "bytes_per_s": ("MB/s", 1e-6), "p50_us": ("ms p50", 1e-3),
-    "p99_us": ("ms p99", 1e-3), "elapsed_s": ("ms", 1e3), "start_s": ("ms", 1e3), "stop_s": ("ms", 1e3),
-    "recovery_s": ("ms", 1e3), "resident_mb": ("MB", 1.0), "cpu_share": ("% of a core", 100.0),
-}  # fmt: skip
+# Of one run of one scenario on one side: the longest, 10,000 partitions of Kafka after kill -9, takes minutes.
+RUN_LIMIT_S = 900.0
+# Where nothing is known of a scenario from earlier: a broker's start and end, warming up, the fill, reading back.
+_AROUND_A_RUN_S = 25.0
+_PER_NODE_S = 8.0
+_PER_PARTITION_S = 0.015
+_PER_KILL_S = 15.0
 
 
 @dataclass(slots=True)
@@ -46,8 +51,8 @@ class Ratio:
 class Outcome:
     scenario: Scenario
     measurements: list[Measurement] = field(default_factory=list)
-    skipped: str = ""
     failures: list[str] = field(default_factory=list)
+    took_s: float = 0.0
 
     def of(self, side: str) -> list[Measurement]:
         return [found for found in self.measurements if found.side == side]
@@ -72,60 +77,103 @@ class Outcome:
         return sum(found.faults for found in self.measurements)
 
 
-# One life of a broker (start, kill, restart, stop) has the figures of several scenarios: by partitions, side, round.
-Taken = dict[tuple[int, str, int], Measurement]
-
-
 def ratio(ours: float, peer: float, metric: str) -> float:
     better, worse = (ours, peer) if MORE_IS_BETTER[metric] else (peer, ours)
     return better / worse if worse else float("inf")
 
 
-def run_suite(
-    scenarios: list[Scenario], *, with_peer: bool, rounds: int, quick: bool, console: Console
-) -> list[Outcome]:
-    outcomes = []
-    taken: Taken = {}
-    for scenario in scenarios:
-        console.print(f"[bold]{scenario.name}[/bold]  {scenario.title}")
-        if scenario.needs_cluster:
-            outcomes.append(Outcome(scenario, skipped="needs the cluster"))
-            console.print("  needs the cluster: not run")
-            continue
+class Suite:
+    """Runs scenarios one after another; what each came to is told as soon as it is over."""
+
+    def __init__(
+        self, *, with_peer: bool, rounds: int, quick: bool, console: Console, budget_s: float = math.inf
+    ) -> None:
+        self.with_peer = with_peer
+        self.rounds = rounds
+        self.quick = quick
+        self._console = console
+        self._deadline = time.monotonic() + budget_s
+        # One life of a broker (start, kill, restart, stop) has the figures of several scenarios: by partitions,
+        # side and round, with how long it took.
+        self._lives: dict[tuple[int, str, int], tuple[Measurement, float]] = {}
+
+    def run(self, scenarios: Sequence[Scenario], round_s: Mapping[str, float]) -> Iterator[Outcome]:
+        """`round_s` is how long a round took earlier, by scenario."""
+        for scenario in scenarios:
+            left_s = self._deadline - time.monotonic()
+            expected_s = self.expected_s(scenario, round_s.get(scenario.name))
+            if expected_s > left_s:
+                times = f"it takes about {expected_s:.0f} s and {max(left_s, 0):.0f} s are left"
+                self._console.print(f"{scenario.name}: left out, for {times}")
+                continue
+            yield self._run(scenario)
+
+    def sides(self, scenario: Scenario) -> list[str]:
+        return [side for side in scenario.sides if self.with_peer or side in OURS]
+
+    def expected_s(self, scenario: Scenario, round_s: float | None) -> float:
+        sides = self.sides(scenario)
+        if scenario.kind == "start" and all(
+            (scenario.partitions_before, side, number) in self._lives for side in sides for number in range(self.rounds)
+        ):
+            return 0.0
+        if round_s is not None:
+            return round_s * self.rounds
+        return (self._timed_s(scenario) + _AROUND_A_RUN_S) * len(sides) * self.rounds
+
+    def _timed_s(self, scenario: Scenario) -> float:
+        """Of what has a fixed length, or a known share in how long a run takes."""
+        options: dict[str, Any] = {**scenario.options, **(scenario.quick if self.quick else {})}
+        known_s = (scenario.nodes - 1) * _PER_NODE_S
+        known_s += scenario.partitions_before * _PER_PARTITION_S + scenario.kills * _PER_KILL_S
+        if scenario.kind in ("bench", "idle") and "message_count" not in options:
+            known_s += float(options.get("warmup_s", 0.0)) + float(options["duration_s"])
+        return known_s
+
+    def _run(self, scenario: Scenario) -> Outcome:
+        self._console.print(f"[bold]{scenario.name}[/bold]  {scenario.title}")
         outcome = Outcome(scenario)
-        sides = [side for side in scenario.sides if with_peer or side in OURS]
-        for number in range(rounds):
-            for side in sides:
-                _run_once(outcome, side, number, taken, quick=quick, console=console)
+        for number in range(self.rounds):
+            for side in self.sides(scenario):
+                if time.monotonic() < self._deadline:
+                    self._run_once(outcome, side, number)
         for found in outcome.ratios:
             spread = f"{min(found.rounds):.2f} to {max(found.rounds):.2f}"
-            console.print(
+            self._console.print(
                 f"  {found.bar.ours} ÷ {found.bar.peer}: {found.median:.2f} × ({spread}); must {found.bar.must:g}"
             )
-        outcomes.append(outcome)
-    return outcomes
+        self._console.print(f"  took {outcome.took_s:.0f} s")
+        return outcome
 
+    def _run_once(self, outcome: Outcome, side: str, number: int) -> None:
+        scenario = outcome.scenario
+        life = (scenario.partitions_before, side, number)
+        if scenario.kind == "start" and life in self._lives:
+            found, took_s = self._lives[life]
+        else:
+            began = time.monotonic()
+            try:
+                found = self._measure(scenario, side)
+            except (BenchError, KafkaError, ProtocolError) as error:
+                outcome.failures.append(f"{side}: {error}")
+                self._console.print(f"  round {number + 1} {side}: {error}", style="red", markup=False)
+                return
+            finally:
+                took_s = time.monotonic() - began
+            if scenario.kind == "start":
+                self._lives[life] = found, took_s
+        outcome.took_s += took_s
+        outcome.measurements.append(found)
+        self._console.print(f"  round {number + 1} {side:<14} {describe(scenario, found)}")
 
-def _run_once(outcome: Outcome, side: str, number: int, taken: Taken, *, quick: bool, console: Console) -> None:
-    scenario = outcome.scenario
-    life = (scenario.partitions_before, side, number) if scenario.kind == "start" else None
-    if life is not None and life in taken:
-        outcome.measurements.append(taken[life])
-        console.print(f"  round {number + 1} {side:<14} {describe(scenario, taken[life])}")
-        return
-    directory = Path(tempfile.mkdtemp(prefix="millstream-bench-"))
-    try:
-        found = measure(scenario, side, directory, quick=quick)
-    except (BenchError, KafkaError, ProtocolError) as error:
-        outcome.failures.append(f"{side}: {error}")
-        console.print(f"  round {number + 1} {side}: [red]{error}[/red]", markup=True)
-        return
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-    if life is not None:
-        taken[life] = found
-    outcome.measurements.append(found)
-    console.print(f"  round {number + 1} {side:<14} {describe(scenario, found)}")
+    def _measure(self, scenario: Scenario, side: str) -> Measurement:
+        left_s = self._deadline - time.monotonic()
+        directory = Path(tempfile.mkdtemp(prefix="millstream-bench-"))
+        try:
+            with time_limit(min(RUN_LIMIT_S, left_s), f"{scenario.name} on {side}"):
+                return measure(scenario, side, directory, quick=self.quick)
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def describe(scenario: Scenario, found: Measurement) -> str:
@@ -142,26 +190,6 @@ def describe(scenario: Scenario, found: Measurement) -> str:
         text += f"   [yellow]others used {found.figures['others_cores']:.1f} cores[/yellow]"
     if found.faults:
         text += f"   [red]{found.faults:,} faults[/red]"
+    for warning in found.warnings:
+        text += f"\n      [yellow]{warning}[/yellow]"
     return text
-
-
-def save(path: Path, outcomes: list[Outcome], about: dict[str, Any]) -> dict[str, Any]:
-    """Put these outcomes in the place of earlier ones of the same scenarios; returns all that is there now."""
-    stored: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"scenarios": {}}
-    for outcome in outcomes:
-        if not outcome.measurements and not outcome.skipped:
-            continue
-        stored["scenarios"][outcome.scenario.name] = {
-            "about": about,
-            "skipped": outcome.skipped,
-            "failures": outcome.failures,
-            "faults": outcome.faults,
-            "ratios": [{**asdict(found.bar), "rounds": found.rounds} for found in outcome.ratios],
-            "sides": {
-                side: [found.figures for found in outcome.of(side)]
-                for side in outcome.scenario.sides
-                if outcome.of(side)
-            },
-        }
-    path.write_text(json.dumps(stored, indent=1) + "\n")
-    return stored

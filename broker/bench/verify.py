@@ -5,7 +5,7 @@ the producer and its base sequence. For every partition and connection a byte a 
 
 lost           acknowledged and not there, although the partition was read to its end
 duplicated     there more than once, acknowledged or not
-out of order   behind a later request of the same connection: a connection's requests are pipelined in order
+out of order   acknowledged, and behind a later acknowledged request of the same connection
 corrupted      a batch whose checksum does not hold, or which has other records than were sent
 
 Records of librdkafka each say who they are, for it decides about batches and partitions: there a sequence is that of
@@ -21,12 +21,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from broker.bench.payload import IDENTITY, IDENTITY_BYTES
-from broker.bench.wire import LATEST, Address, Cluster, by_leader, check
-from protocol import ErrorCode, KafkaError
-from protocol.messages.fetch import FetchPartition, FetchRequest, FetchResponse, FetchTopic
-from protocol.records import BatchHeader, read_batch_header, read_records, verify_crc
+from broker.bench.read_back import ReadBack
+from broker.bench.wire import Cluster
+from protocol import KafkaError
+from protocol.records import BatchHeader, read_records, verify_crc
 
-FETCH_BYTES = 16 << 20
 MISSING_WAIT_S = 5.0
 
 
@@ -39,7 +38,7 @@ class Account:
     sent: int
     failed: dict[int, list[int]]  # error codes in the order of the partitions, by sequence
     unknown: set[int]
-    producer_id: int = -1
+    producers: list[tuple[int, int]] = field(default_factory=list)  # ids, each with its first request's sequence
 
     def outcomes(self, place: int) -> bytearray:
         """A byte for every request: 1 if it was acknowledged for the partition at that place of the request."""
@@ -67,8 +66,12 @@ class Verification:
     examples: list[str] = field(default_factory=list)
 
     @property
+    def faults(self) -> int:
+        return self.lost + self.duplicated + self.out_of_order + self.corrupted
+
+    @property
     def is_clean(self) -> bool:
-        return not (self.lost or self.duplicated or self.out_of_order or self.corrupted)
+        return not self.faults
 
     def note(self, example: str) -> None:
         if len(self.examples) < 10:
@@ -111,15 +114,17 @@ class PartitionCheck:
         self.result = result
         self._clients = clients
         self._by_connection: dict[int, _Sender] = {}
-        self._by_producer: dict[int, _Sender] = {}
+        self._by_producer: dict[int, tuple[_Sender, int]] = {}
+        self.senders: list[_Sender] = []
         self._last: dict[int, int] = {}  # the latest sequence of each connection
         for account in accounts:
             if partition not in account.partitions:
                 continue
             sender = _Sender(account.connection_id, account.outcomes(account.partitions.index(partition)))
-            if account.producer_id >= 0:
-                self._by_producer[account.producer_id] = sender
-            else:
+            self.senders.append(sender)
+            for producer_id, first_sequence in account.producers:
+                self._by_producer[producer_id] = sender, first_sequence
+            if not account.producers:
                 self._by_connection[account.connection_id] = sender
         self._identity_at = -1
         self._length = -1
@@ -135,8 +140,9 @@ class PartitionCheck:
             self._take_records(buffer, position, header)
             return
         if self._by_producer:
-            sender = self._by_producer.get(header.producer_id)
-            sequence = header.base_sequence // self.records_per_batch
+            found = self._by_producer.get(header.producer_id)
+            sender, first_sequence = found if found else (None, 0)
+            sequence = first_sequence + header.base_sequence // self.records_per_batch
         else:
             connection_id, sequence = self._identity(buffer, position, header)
             sender = self._by_connection.get(connection_id)
@@ -180,10 +186,11 @@ class PartitionCheck:
             result.note(f"{self._name(sender, sequence)} is there again at offset {offset}")
             return
         sender.seen[sequence] = 1
-        if sender.acknowledged[sequence]:
-            result.read_back += count
-        else:
+        if not sender.acknowledged[sequence]:
+            # It may have arrived after its connection was given up, and behind what the next one sent.
             result.unacknowledged_found += count
+            return
+        result.read_back += count
         last = self._last.get(sender.connection_id, -1)
         if sequence < last:
             result.out_of_order += count
@@ -193,10 +200,6 @@ class PartitionCheck:
 
     def _name(self, sender: _Sender, sequence: int) -> str:
         return f"partition {self.partition}: request {sequence} of connection {sender.connection_id & 0xFFFF}"
-
-    @property
-    def senders(self) -> list[_Sender]:
-        return [*self._by_connection.values(), *self._by_producer.values()]
 
 
 def _finish(senders: Iterable[_Sender], records_per_batch: int, result: Verification) -> None:
@@ -220,7 +223,9 @@ def verify(
     *,
     on_progress: Callable[[int], None] = lambda records: None,
 ) -> Verification:
-    """Reads every partition from `start_offsets` to its end, and a little longer where something is missing."""
+    """Reads every partition from `start_offsets` to its end, and a little longer where something is missing.
+
+    BenchError where reading does not get on: that is no statement about records."""
     result = Verification()
     clients = {
         account.connection_id: _Sender(account.connection_id, account.outcomes(0))
@@ -232,15 +237,10 @@ def verify(
         for partition in start_offsets
     }
     senders = [*clients.values(), *(sender for found in checks.values() for sender in found.senders)]
-    positions = dict(start_offsets)
+    reading = ReadBack(cluster, topic, start_offsets, checks, lambda: on_progress(result.read_back))
     deadline = 0.0
     while True:
-        leaders = cluster.wait_for_leaders(topic)
-        ends = cluster.retry(lambda leaders=leaders: cluster.offsets(topic, leaders, LATEST))  # type: ignore[misc]
-        behind = {index: end for index, end in ends.items() if index in positions and positions[index] < end}
-        if behind:
-            _read(cluster, topic, leaders, positions, behind, checks, on_progress)
-            continue
+        reading.read_to_end()
         # A follower's progress reaches the high watermark a little after the acknowledgement of acks=1.
         if not any(sender.missing() for sender in senders) or (deadline and time.monotonic() > deadline):
             break
@@ -248,55 +248,3 @@ def verify(
         time.sleep(0.05)
     _finish(senders, records_per_batch, result)
     return result
-
-
-def _read(
-    cluster: Cluster,
-    topic: str,
-    leaders: Mapping[int, Address],
-    positions: dict[int, int],
-    ends: Mapping[int, int],
-    checks: Mapping[int, PartitionCheck],
-    on_progress: Callable[[int], None],
-) -> None:
-    """Read the partitions of `ends` up to there, moving `positions`."""
-    for address, partitions in by_leader({index: leaders[index] for index in ends}).items():
-        connection = cluster.connection(address)
-        while unread := [index for index in partitions if positions[index] < ends[index]]:
-            # The first partition of a request is served first, so the one that is furthest behind leads.
-            unread.sort(key=lambda index: positions[index] - ends[index])
-            wanted = [
-                FetchPartition(partition=index, fetch_offset=positions[index], partition_max_bytes=FETCH_BYTES)
-                for index in unread
-            ]
-            request = FetchRequest(
-                max_wait_ms=500,
-                min_bytes=1,
-                max_bytes=FETCH_BYTES,
-                topics=[FetchTopic(topic=topic, partitions=wanted)],
-            )
-            answer = connection.send(request, FetchResponse)
-            check(answer.error_code, f"fetching {topic}")
-            for partition in answer.responses[0].partitions if answer.responses else []:
-                check(partition.error_code, f"fetching {topic}-{partition.partition_index}")
-                index = partition.partition_index
-                positions[index] = _take_batches(partition.records, positions[index], checks[index])
-            on_progress(checks[partitions[0]].result.read_back)
-
-
-def _take_batches(records: bytes | memoryview | None, offset: int, into: PartitionCheck) -> int:
-    """The offset behind the last whole batch; a fetch may end in a part of one, and begin before its offset."""
-    view = memoryview(records or b"")
-    position = 0
-    while position < len(view):
-        try:
-            header = read_batch_header(view, position)
-        except KafkaError as error:
-            if error.code is not ErrorCode.CORRUPT_MESSAGE or position == 0:
-                raise
-            break
-        if header.next_offset > offset:
-            into.take(view, position, header)
-            offset = header.next_offset
-        position += header.size_bytes
-    return offset

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 NS_PER_S = 1_000_000_000
+LONG_GAP_NS = 50_000_000
+GAPS_MAX = 1000
 
 
 class Window:
@@ -15,6 +19,10 @@ class Window:
         self.measured_from_ns = start_ns + round(warmup_s * NS_PER_S)
         self.end_ns = self.measured_from_ns + round(duration_s * NS_PER_S)
 
+    def end_now(self) -> None:
+        """What runs ends with its current second."""
+        self.end_ns = min(self.end_ns, max(time.monotonic_ns(), self.measured_from_ns + 1))
+
     def next_boundary(self, now: int) -> int:
         """Ticks fall on the end of the warm-up, on whole seconds after it, and on the end of the run."""
         if now < self.measured_from_ns:
@@ -23,6 +31,24 @@ class Window:
             return now + NS_PER_S
         second = (now - self.measured_from_ns) // NS_PER_S + 1
         return min(self.measured_from_ns + second * NS_PER_S, self.end_ns)
+
+
+class Gaps:
+    """Stretches of time without a single acknowledgement: what a failover is measured by.
+
+    Told once in each turn of a hot loop, not for each acknowledgement."""
+
+    __slots__ = ("_acknowledged_ns", "found")
+
+    def __init__(self, start_ns: int) -> None:
+        self._acknowledged_ns = start_ns
+        self.found: list[tuple[int, int]] = []  # from and to, in ns of CLOCK_MONOTONIC
+
+    def note(self, now: int) -> None:
+        """Something was acknowledged just now."""
+        if now - self._acknowledged_ns > LONG_GAP_NS and len(self.found) < GAPS_MAX:
+            self.found.append((self._acknowledged_ns, now))
+        self._acknowledged_ns = now
 
 
 class Tally:

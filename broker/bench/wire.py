@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from protocol import ApiKey, ErrorCode, KafkaError, ProtocolError, Request, Response, decode, encode
@@ -46,6 +46,10 @@ class BenchError(Exception):
     """Why a benchmark cannot go on; the message is a sentence for its user."""
 
 
+class Unreachable(BenchError):
+    """A broker that does not answer: in a cluster its leaders move to others."""
+
+
 def parse_addresses(text: str) -> list[Address]:
     """`host:port,host:port`; the port is 9092 where it is missing."""
     found = []
@@ -69,7 +73,7 @@ class WireConnection:
         try:
             self._socket = socket.create_connection(address, timeout_s)
         except OSError as error:
-            raise BenchError(f"no broker answers at {address[0]}:{address[1]} ({error.strerror or error})") from None
+            raise Unreachable(f"no broker answers at {address[0]}:{address[1]} ({error.strerror or error})") from None
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._correlation_id = 0
         answer = self.send_version(ApiVersionsRequest(), ApiVersionsResponse, 0)
@@ -150,7 +154,7 @@ class Cluster:
                 return self.connection(address)
             except BenchError as error:
                 failures.append(str(error))
-        raise BenchError("; ".join(failures))
+        raise Unreachable("; ".join(failures))
 
     def metadata(self, topics: list[str], *, create: bool = False) -> MetadataResponse:
         request = MetadataRequest(
@@ -162,26 +166,37 @@ class Cluster:
 
     def leaders(self, topic: str, *, create: bool = False) -> dict[int, Address]:
         """The address of the leader of every partition; KafkaError while one has none, or for no such topic."""
-        found = self.metadata([topic], create=create).topics[0]
-        check(found.error_code, f"topic {topic}")
-        leaders = {}
-        for partition in found.partitions:
-            if partition.leader_id not in self.brokers:
-                raise KafkaError(ErrorCode.LEADER_NOT_AVAILABLE, f"{topic}-{partition.partition_index}")
-            leaders[partition.partition_index] = self.brokers[partition.leader_id]
+        leaders: dict[int, Address] = {}
+        for partition, address in self.leaders_known(topic, create=create).items():
+            if address is None:
+                raise KafkaError(ErrorCode.LEADER_NOT_AVAILABLE, f"{topic}-{partition}")
+            leaders[partition] = address
         if not leaders:
             raise KafkaError(ErrorCode.LEADER_NOT_AVAILABLE, topic)
+        return leaders
+
+    def leaders_known(self, topic: str, *, create: bool = False) -> dict[int, Address | None]:
+        """None for a partition that has no leader now."""
+        found = self.metadata([topic], create=create).topics[0]
+        check(found.error_code, f"topic {topic}")
+        leaders = {partition.partition_index: self.brokers.get(partition.leader_id) for partition in found.partitions}
         return dict(sorted(leaders.items()))
 
     def wait_for_leaders(self, topic: str, *, create: bool = False) -> dict[int, Address]:
         return self.retry(lambda: self.leaders(topic, create=create))
 
     def retry(self, action: Callable[[], R2]) -> R2:
-        """What `action` returns, asked again while its failure is one that passes and there is time."""
+        """What `action` returns, asked again while its failure is one that passes and there is time.
+
+        A broker that cannot be reached passes, too, once the cluster is known: its leaders move."""
         deadline = time.monotonic() + self.timeout_s
         while True:
             try:
                 return action()
+            except Unreachable:
+                if not self.brokers or time.monotonic() > deadline:
+                    raise
+                self.close()
             except KafkaError as error:
                 if not error.code.retriable or time.monotonic() > deadline:
                     raise BenchError(f"{error.code.name}: {error}") from error
@@ -215,6 +230,15 @@ class Cluster:
         answer = self.controller().send(request, DeleteTopicsResponse).responses[0]
         check(answer.error_code, f"deleting {name}")
 
+    def topic_offsets(self, topic: str, timestamp: int) -> tuple[dict[int, Address], dict[int, int]]:
+        """The leaders, and what they say is the earliest or latest offset; asked anew where leaders move."""
+
+        def ask() -> tuple[dict[int, Address], dict[int, int]]:
+            leaders = self.leaders(topic)
+            return leaders, self.offsets(topic, leaders, timestamp)
+
+        return self.retry(ask)
+
     def offsets(self, topic: str, leaders: Mapping[int, Address], timestamp: int) -> dict[int, int]:
         """The earliest or latest offset of every partition."""
         found: dict[int, int] = {}
@@ -229,14 +253,14 @@ class Cluster:
 
     def producer_id(self) -> tuple[int, int]:
         """A new producer id and its epoch."""
+        return self.retry(self.ask_producer_id)
 
-        def ask() -> tuple[int, int]:
-            request = InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=60_000)
-            answer = self.any().send(request, InitProducerIdResponse)
-            check(answer.error_code, "a producer id")
-            return answer.producer_id, answer.producer_epoch
-
-        return self.retry(ask)
+    def ask_producer_id(self) -> tuple[int, int]:
+        """The same, asked once."""
+        request = InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=60_000)
+        answer = self.any().send(request, InitProducerIdResponse)
+        check(answer.error_code, "a producer id")
+        return answer.producer_id, answer.producer_epoch
 
 
 R2 = TypeVar("R2")
@@ -252,7 +276,3 @@ def by_leader(leaders: Mapping[int, Address]) -> dict[Address, list[int]]:
 def check(error_code: int, about: str) -> None:
     if error_code != ErrorCode.NONE:
         raise KafkaError(ErrorCode(error_code), about)
-
-
-def names_of(codes: Iterable[int]) -> list[str]:
-    return [ErrorCode(code).name for code in codes]

@@ -9,6 +9,7 @@ import gc
 import json
 import os
 import resource
+import signal
 import sys
 import time
 from typing import Protocol
@@ -17,9 +18,11 @@ from broker.bench.consume_loop import ConsumeConnection, ConsumeLoop
 from broker.bench.fetch_frames import FetchFrame
 from broker.bench.frames import ProduceAnswer, ProduceFrame
 from broker.bench.histogram import count_latencies
+from broker.bench.leader_watch import LeaderWatch
 from broker.bench.load_connection import LoadConnection
 from broker.bench.payload import PreparedBatch
 from broker.bench.produce_loop import ProduceLoop
+from broker.bench.reconnect import Reconnector
 from broker.bench.spec import ConnectionPlan, WorkerSpec
 from broker.bench.window import Tally, Window
 from protocol.records import Compression
@@ -42,6 +45,8 @@ def main() -> int:
     if not order:
         return 1  # the benchmark is gone
     window = Window(int(json.loads(order)["start_ns"]), spec.warmup_s, spec.duration_s)
+    # Whoever has seen enough lets the run end at the next tick.
+    signal.signal(signal.SIGTERM, lambda *_: window.end_now())
     # What was prepared stays; the collector must not look through it again and again in the hot loop.
     gc.collect()
     gc.freeze()
@@ -87,7 +92,7 @@ class Reporter:
     def report(self, tally: Tally) -> None:
         now, before = _spent(), self._last
         self._last = now
-        names = ("user_s", "system_s", "starved_s")
+        names = ("cpu_s", "loop_s", "starved_s")
         say(
             {
                 "kind": "tick",
@@ -105,12 +110,13 @@ class Reporter:
 
 
 def _spent() -> tuple[float, float, float]:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime, usage.ru_stime, _run_queue_wait_s()
+    """CPU of this process, CPU of the thread that calls (which has the hot loop), and its wait for a processor."""
+    process, thread = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_THREAD)
+    return process.ru_utime + process.ru_stime, thread.ru_utime + thread.ru_stime, _run_queue_wait_s()
 
 
 def _run_queue_wait_s() -> float:
-    """How long this process was runnable while no processor was free; 0 where the kernel does not tell."""
+    """How long the first thread was runnable while no processor was free; 0 where the kernel does not tell."""
     try:
         with open(f"/proc/{os.getpid()}/schedstat") as file:
             return int(file.read().split()[1]) / 1e9
@@ -126,16 +132,16 @@ class _Producer:
         partitions_per_request = len(spec.plans[0].partitions)
         self._records_per_frame = partitions_per_request * spec.records_per_request
         self._reporter = reporter
+        with_ids = spec.plans[0].producer_id >= 0
+        self._watch = LeaderWatch(spec.bootstrap_servers, spec.topic, with_producer_ids=with_ids)
         self.loop = ProduceLoop(
             connections,
             ProduceAnswer(spec.topic, partitions_per_request) if spec.acks else None,
             in_flight=spec.in_flight,
             rate_per_s=spec.rate_per_s,
             request_limit=spec.request_limit,
-            drain_s=spec.request_timeout_ms / 1000,
-            # After a lost connection nobody knows which sequences the broker has: a producer with an id
-            # would have to begin a new epoch, which this generator does not.
-            reconnects=spec.plans[0].producer_id < 0,
+            timeout_s=spec.request_timeout_ms / 1000,
+            reconnector=Reconnector(self._watch),
             on_tick=self._on_tick,
         )
 
@@ -160,7 +166,8 @@ class _Producer:
             acks=spec.acks,
             timeout_ms=spec.request_timeout_ms,
         )
-        return LoadConnection(plan.connection_id, (plan.host, plan.port), plan.partitions, frame)
+        address = (plan.host, plan.port)
+        return LoadConnection(plan.connection_id, address, plan.partitions, frame, plan.producer_id)
 
     def _on_tick(self, tally: Tally) -> None:
         tally.done = len(tally.latencies_us)
@@ -170,8 +177,9 @@ class _Producer:
 
     def run(self, window: Window) -> dict[str, object]:
         self.loop.run(window)
+        self._watch.close()
         accounts = [connection.account() for connection in self.loop.connections]
-        return {"errors": self.loop.errors, "accounts": accounts}
+        return {"errors": self.loop.errors, "accounts": accounts, "gaps": self.loop.gaps.found}
 
 
 class _Consumer:
@@ -191,10 +199,14 @@ class _Consumer:
             )
             for plan in spec.plans
         ]
-        self.loop = ConsumeLoop(connections, timestamps=spec.timestamps, on_tick=reporter.report)
+        self._watch = LeaderWatch(spec.bootstrap_servers, spec.topic, with_producer_ids=False)
+        self.loop = ConsumeLoop(
+            connections, Reconnector(self._watch), timestamps=spec.timestamps, on_tick=reporter.report
+        )
 
     def run(self, window: Window) -> dict[str, object]:
         self.loop.run(window)
+        self._watch.close()
         return {"errors": self.loop.errors, "accounts": []}
 
 

@@ -48,13 +48,15 @@ ServeHere = Callable[[Request, int], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class IsrChange:
-    """What a leader wants its in-sync replicas to be; `partition_epoch` is that of the state it changes."""
+    """What a leader wants its in-sync replicas to be; `partition_epoch` is that of the state it changes.
+
+    `isr` has with each the broker epoch of the incarnation that the leader saw in sync (KIP-903), or -1."""
 
     topic_id: bytes
     partition: int
     leader_epoch: int
     partition_epoch: int
-    isr: tuple[int, ...]
+    isr: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class ControllerChannel:
         REQUEST_TIMED_OUT (the change may still come), STALE_BROKER_EPOCH."""
         broker = self._publisher.image.brokers.get(self._node_id)
         epoch = -1 if broker is None else broker.broker_epoch
-        request = AlterPartitionRequest(broker_id=self._node_id, broker_epoch=epoch, topics=self._by_topic(changes))
+        request = AlterPartitionRequest(broker_id=self._node_id, broker_epoch=epoch, topics=_by_topic(changes))
         response = await self.send(
             request, AlterPartitionResponse, version=ALTER_PARTITION_VERSION, timeout_ms=ALTER_PARTITION_TIMEOUT_MS
         )
@@ -133,28 +135,6 @@ class ControllerChannel:
     def close(self) -> None:
         if self._peer is not None:
             self._peer.close()
-
-    def _by_topic(self, changes: Sequence[IsrChange]) -> list[AlterPartitionRequestTopicData]:
-        brokers = self._publisher.image.brokers
-        topics: dict[bytes, AlterPartitionRequestTopicData] = {}
-        for change in changes:
-            topic = topics.get(change.topic_id)
-            if topic is None:
-                topic = topics[change.topic_id] = AlterPartitionRequestTopicData(topic_id=change.topic_id)
-            # KIP-903: the epoch says which incarnation of the replica is in sync.
-            isr = [
-                BrokerState(broker_id=node_id, broker_epoch=brokers[node_id].broker_epoch if node_id in brokers else -1)
-                for node_id in change.isr
-            ]
-            topic.partitions.append(
-                AlterPartitionRequestPartitionData(
-                    partition_index=change.partition,
-                    leader_epoch=change.leader_epoch,
-                    new_isr_with_epochs=isr,
-                    partition_epoch=change.partition_epoch,
-                )
-            )
-        return list(topics.values())
 
     async def _leadership_may_have_changed(self) -> None:
         """Until another node leads; where one is known that is not ready, or not reached, only for a moment."""
@@ -212,3 +192,21 @@ class ControllerChannel:
             )
             self._peer_id = leader_id
         return self._peer
+
+
+def _by_topic(changes: Sequence[IsrChange]) -> list[AlterPartitionRequestTopicData]:
+    topics: dict[bytes, AlterPartitionRequestTopicData] = {}
+    for change in changes:
+        topic = topics.get(change.topic_id)
+        if topic is None:
+            topic = topics[change.topic_id] = AlterPartitionRequestTopicData(topic_id=change.topic_id)
+        isr = [BrokerState(broker_id=node_id, broker_epoch=broker_epoch) for node_id, broker_epoch in change.isr]
+        topic.partitions.append(
+            AlterPartitionRequestPartitionData(
+                partition_index=change.partition,
+                leader_epoch=change.leader_epoch,
+                new_isr_with_epochs=isr,
+                partition_epoch=change.partition_epoch,
+            )
+        )
+    return list(topics.values())

@@ -1,6 +1,11 @@
-"""How a node that is no voter comes to be sent the metadata log: it asks for it, whenever it hears of no leader.
+"""How a node comes to be sent the metadata log, and a voter to be known by its disk: it tells a controller of itself.
 
-The first time it knows nobody but the addresses in its configuration; a new leader may not know its address.
+A node that is no voter asks for the log whenever it hears of no leader. The first time it knows nobody but the
+addresses in its configuration; a new leader may not know its address.
+
+A voter is a node id and the directory that its votes are remembered in (KIP-853). One of which the log does not say
+that directory tells the leader. One that begins with an empty directory is not the voter that it was: it neither votes
+nor campaigns, the leader makes a follower without a vote of it, and when that has caught up, a voter again.
 """
 
 from __future__ import annotations
@@ -13,14 +18,15 @@ from typing import Protocol
 from broker.network import Address, PeerConnection, PeerUnreachable
 from protocol.errors import ErrorCode
 from protocol.messages.internal import JoinQuorumRequest, JoinQuorumResponse
-from raft import Configuration
+from raft import NO_DIRECTORY, Configuration
 
 logger = logging.getLogger(__name__)
 
-VERSION = 0
+VERSION = 1
 TIMEOUT_MS = 2_000.0
 # After a controller said yes, its first message is on its way; and between two rounds of asking.
 PATIENCE_S = 0.5
+_ASK_AGAIN = (ErrorCode.NONE, ErrorCode.NOT_CONTROLLER, ErrorCode.REQUEST_TIMED_OUT)
 
 
 class Following(Protocol):
@@ -30,11 +36,16 @@ class Following(Protocol):
     @property
     def configuration(self) -> Configuration: ...
 
+    @property
+    def began_empty(self) -> bool:
+        """Whether this start found no log."""
+        ...
+
     async def leader_changed(self) -> None: ...
 
 
 class QuorumJoiner:
-    """`addresses` are asked in turn. Runs until it is stopped."""
+    """`addresses` are asked in turn where no leader is known. Runs until it is stopped."""
 
     def __init__(
         self,
@@ -44,6 +55,8 @@ class QuorumJoiner:
         cluster_id: Callable[[], str],
         own_address: Callable[[], Address],
         addresses: Callable[[], Sequence[Address]],
+        address_of: Callable[[int], Address | None],
+        is_configured_voter: bool,
         following: Following,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
@@ -52,6 +65,9 @@ class QuorumJoiner:
         self._cluster_id = cluster_id
         self._own_address = own_address
         self._addresses = addresses
+        self._address_of = address_of
+        self._is_configured_voter = is_configured_voter
+        self._is_told = False
         self._following = following
         self._loop = loop
         self._task: asyncio.Task[None] | None = None
@@ -66,20 +82,56 @@ class QuorumJoiner:
 
     async def _run(self) -> None:
         while True:
-            if self._following.leader_id is not None or self._is_voter():
+            leader_id = self._following.leader_id
+            if leader_id is None:
+                await self._look_for_a_leader()
+            elif leader_id == self._node_id or not self._has_something_to_say():
                 await self._following.leader_changed()
-                continue
-            for address in self._addresses():
-                if await self._ask(address):
-                    break
-            try:
-                async with asyncio.timeout(PATIENCE_S):
-                    await self._following.leader_changed()
-            except TimeoutError:
-                continue
+            else:
+                await self._introduce(leader_id)
 
-    def _is_voter(self) -> bool:
-        return self._node_id in self._following.configuration.voters
+    async def _look_for_a_leader(self) -> None:
+        known = self._following.configuration.voters.get(self._node_id)
+        if known == self._directory_id or (known == NO_DIRECTORY and not self._following.began_empty):
+            # A leader finds its voters. One on a new disk may not be among them any more, and not know it.
+            await self._following.leader_changed()
+            return
+        for address in self._addresses():
+            if await self._ask(address):
+                break
+        await self._patience()
+
+    def _has_something_to_say(self) -> bool:
+        known = self._following.configuration.voters.get(self._node_id)
+        if known is None:
+            return self._begins_as_voter
+        if known not in (NO_DIRECTORY, self._directory_id) and not self._is_told:
+            self._is_told = True
+            logger.warning(
+                "the voter of this id had another data directory: this node follows without a vote, and is given one "
+                "when it has caught up"
+            )
+        return known != self._directory_id
+
+    @property
+    def _begins_as_voter(self) -> bool:
+        return self._is_configured_voter and self._following.began_empty
+
+    async def _introduce(self, leader_id: int) -> None:
+        address = self._address_of(leader_id)
+        is_told = address is not None and await self._ask(address)
+        if is_told and self._following.configuration.voters.get(self._node_id) == NO_DIRECTORY:
+            # A leader of an earlier version takes note of no directories; one of this has, and its log will say so.
+            await self._following.leader_changed()
+        else:
+            await self._patience()
+
+    async def _patience(self) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._following.leader_changed()
+        except TimeoutError:
+            return
 
     async def _ask(self, address: Address) -> bool:
         host, port = self._own_address()
@@ -89,6 +141,7 @@ class QuorumJoiner:
             directory_id=self._directory_id,
             host=host,
             port=port,
+            begins_as_voter=self._begins_as_voter,
         )
         peer = PeerConnection(lambda: address, client_id=f"joiner-{self._node_id}", loop=self._loop)
         try:
@@ -98,6 +151,6 @@ class QuorumJoiner:
             return False
         finally:
             peer.close()
-        if answer.error_code not in (ErrorCode.NONE, ErrorCode.NOT_CONTROLLER):
+        if answer.error_code not in _ASK_AGAIN:
             logger.warning("the controller at %s:%d refuses this node: %s", *address, answer.error_message)
         return answer.error_code == ErrorCode.NONE

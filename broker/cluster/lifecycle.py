@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from broker.cluster.controller_channel import ControllerChannel
 from broker.config import BrokerConfig
-from broker.metadata import MetadataDelta, MetadataImage, MetadataPublisher
+from broker.metadata import SUPPORTED, MetadataDelta, MetadataImage, MetadataPublisher
 from protocol.errors import ErrorCode, KafkaError
 from protocol.messages.controller import (
     BrokerHeartbeatRequest,
     BrokerHeartbeatResponse,
     BrokerRegistrationRequest,
     BrokerRegistrationResponse,
+    Feature,
     Listener,
 )
 
@@ -43,7 +44,7 @@ class BrokerLifecycle:
 
     `on_cut_off` is told True when no controller has answered for a session's time: it has fenced this broker by now,
     or will never hear of what it does. And False when one answers again that does not; `barrier` makes sure that the
-    image is of now.
+    image is of now. `lost` are the nodes whose processes are known to be gone.
     """
 
     def __init__(
@@ -54,27 +55,32 @@ class BrokerLifecycle:
         publisher: MetadataPublisher,
         config: Callable[[], BrokerConfig],
         incarnation_id: bytes,
+        directory_id: bytes,
         on_joined: Callable[[MetadataImage], None],
         on_cut_off: Callable[[bool], None],
         barrier: Callable[[], Awaitable[None]],
+        lost: Callable[[], Collection[int]] = frozenset,
     ) -> None:
         self._node_id = node_id
         self._channel = channel
         self._publisher = publisher
         self._config = config
         self._incarnation_id = incarnation_id
+        self._directory_id = directory_id
         self._on_joined = on_joined
         self._on_cut_off = on_cut_off
         self._barrier = barrier
+        self._lost = lost
         self._is_cut_off = False
-        self._answered_s = 0.0
+        self._sent_s = self._answered_s = 0.0
         self._silence_check: asyncio.TimerHandle | None = None
         self._endpoints: Mapping[str, tuple[str, int]] = {}
         self._broker_epoch = -1
         self._joined = asyncio.Event()
         self._heartbeat_now = asyncio.Event()
         self._wants_shut_down = False
-        self._may_shut_down = asyncio.Event()
+        self._may_shut_down = False
+        self._shut_down_news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         publisher.subscribe(self._image_moved)
 
@@ -87,6 +93,8 @@ class BrokerLifecycle:
         if not joined.done():
             joined.cancel()
             self._task.result()
+        # The image may show this broker unfenced before the answer to the heartbeat that did it is read here.
+        self._answered_s = max(self._answered_s, self._sent_s)
         self._look_for_silence()
 
     async def shut_down(self) -> None:
@@ -96,7 +104,10 @@ class BrokerLifecycle:
         self._wants_shut_down = True
         self._heartbeat_now.set()
         try:
-            await asyncio.wait_for(self._may_shut_down.wait(), SHUTDOWN_TIMEOUT_S)
+            async with asyncio.timeout(SHUTDOWN_TIMEOUT_S):
+                while not self._may_shut_down and self._has_heirs:
+                    await self._shut_down_news.wait()
+                    self._shut_down_news.clear()
         except TimeoutError:
             logger.warning("no controller took over what this broker leads; it stops all the same")
 
@@ -111,10 +122,15 @@ class BrokerLifecycle:
         """A new controller knows of nobody's heartbeats: this one's comes at once."""
         self._heartbeat_now.set()
 
+    def node_lost(self, node_id: int) -> None:
+        """A process is gone that may have been the last to take something over."""
+        self._shut_down_news.set()
+
     # --- the image -----------------------------------------------------------------------------------------------
 
     def _image_moved(self, delta: MetadataDelta, image: MetadataImage) -> None:
         broker = image.brokers.get(self._node_id)
+        self._shut_down_news.set()
         if broker is None or broker.incarnation_id != self._incarnation_id:
             return
         if broker.broker_epoch != self._broker_epoch:
@@ -127,8 +143,16 @@ class BrokerLifecycle:
     @property
     def has_company(self) -> bool:
         """Whether there is another broker that could take something over."""
+        return bool(self._others())
+
+    @property
+    def _has_heirs(self) -> bool:
+        """Whether one of those is there: where a whole cluster stops, the last ones cannot tell a controller."""
+        return not self._others() <= set(self._lost())
+
+    def _others(self) -> set[int]:
         brokers = self._publisher.image.brokers.values()
-        return any(broker.is_active and broker.node_id != self._node_id for broker in brokers)
+        return {broker.node_id for broker in brokers if broker.is_active and broker.node_id != self._node_id}
 
     # --- silence -------------------------------------------------------------------------------------------------
 
@@ -161,7 +185,7 @@ class BrokerLifecycle:
         await self._register()
         while True:
             self._heartbeat_now.clear()
-            sent_s = asyncio.get_running_loop().time()
+            sent_s = self._sent_s = asyncio.get_running_loop().time()
             try:
                 answer = await self._heartbeat()
             except KafkaError as error:
@@ -173,7 +197,8 @@ class BrokerLifecycle:
             if not answer.error_code:
                 await self._answered(sent_s, is_fenced=answer.is_fenced)
             if answer.should_shut_down:
-                self._may_shut_down.set()
+                self._may_shut_down = True
+                self._shut_down_news.set()
             if self._joined.is_set() and not answer.is_fenced:
                 await self._pause(self._config().broker_heartbeat_interval_ms / 1000)
             else:
@@ -194,6 +219,11 @@ class BrokerLifecycle:
                 incarnation_id=self._incarnation_id,
                 listeners=[Listener(name=name, host=host, port=port) for name, (host, port) in self._endpoints.items()],
                 rack=self._config().broker_rack,
+                log_dirs=[self._directory_id],
+                features=[
+                    Feature(name=name, min_supported_version=low, max_supported_version=high)
+                    for name, (low, high) in SUPPORTED.items()
+                ],
             )
             try:
                 answer = await self._channel.send(

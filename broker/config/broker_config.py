@@ -136,13 +136,15 @@ BROKER_DEFINITIONS: Mapping[str, Definition] = {
 
 
 def _assemble(static: Mapping[str, str], warnings: list[str]) -> BrokerConfig:
-    layers = {ConfigSource.STATIC_BROKER: static}
-    values = _values_of(layers)
+    values = _values_of({ConfigSource.STATIC_BROKER: static})
     _resolve_node_id(static, values)
+    # Two names of one number: whoever asks for either is told that, whichever was set.
+    layers = {ConfigSource.STATIC_BROKER: {**static, **_both_names(static, values["node_id"])}}
     _resolve_directories(values)
     warnings = warnings + _resolve_listeners(values)
     _resolve_quorum(values)
     _check_together(values)
+    values["broker_id"] = values["node_id"]
     return BrokerConfig(layers=layers, warnings=tuple(warnings), **values)
 
 
@@ -178,6 +180,12 @@ def _resolve_node_id(static: Mapping[str, str], values: dict[str, Any]) -> None:
     if "node.id" in static and values["node_id"] != values["broker_id"]:
         raise ConfigError(f"node.id={values['node_id']} and broker.id={values['broker_id']} name different nodes")
     values["node_id"] = values["broker_id"]
+
+
+def _both_names(static: Mapping[str, str], node_id: int) -> dict[str, str]:
+    if "broker.id" in static:
+        return {"node.id": str(node_id), "broker.id": str(node_id)}
+    return {"broker.id": str(node_id)}
 
 
 def _resolve_directories(values: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from broker.config.definition import boolean, integer, listing
+from broker.config.definition import boolean, integer, listing, long
 from broker.config.voters import ServerAddress, Voter
 
 
@@ -41,11 +41,11 @@ class ClusterSettings:
         minimum=100,
     )
     broker_heartbeat_interval_ms: int = integer(
-        500, "How often a broker tells the controller that it lives. Kafka's default is 2000.", unit="ms", minimum=10
+        250, "How often a broker tells the controller that it lives. Kafka's default is 2000.", unit="ms", minimum=10
     )
     auto_leader_rebalance_enable: bool = boolean(
         True, "Whether partitions go back to their preferred leader when it is in sync again."
     )
-    leader_imbalance_check_interval_seconds: int = integer(
+    leader_imbalance_check_interval_seconds: int = long(
         300, "How often it is looked whether they should.", unit="seconds", minimum=1
     )

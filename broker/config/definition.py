@@ -8,6 +8,7 @@ definitions parse configuration, answer DescribeConfigs and write docs/CONFIGURA
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
@@ -83,6 +84,10 @@ class Definition:
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
+    # What each item of a list must look like, and what may stand there alone instead; `form` says it in words.
+    item_pattern: str = ""
+    alone: str = ""
+    form: str = ""
     update: UpdateMode = UpdateMode.READ_ONLY
     derived_from: tuple[tuple[str, int], ...] = ()
     synonym: str = ""
@@ -134,6 +139,8 @@ class Definition:
             kind = "a number" if self.type is ConfigType.DOUBLE else "a whole number"
             unit = f" of {self.unit}" if self.unit else ""
             return f"{kind}{unit}{self._bounds()}"
+        if self.form:
+            return self.form
         if self.type is ConfigType.LIST:
             return "a comma-separated list"
         return "text"
@@ -166,8 +173,13 @@ class Definition:
     def _check_list(self, text: str, values: tuple[str, ...]) -> None:
         if self.choices and not set(values) <= set(self.choices):
             raise self._refusal(text)
+        if self.item_pattern and values != (self.alone,) and not all(map(self._is_item, values)):
+            raise self._refusal(text)
         if len(set(values)) < len(values):
             raise ConfigError(f"{self.name}={text}: the same value is listed twice")
+
+    def _is_item(self, value: str) -> bool:
+        return re.fullmatch(self.item_pattern, value) is not None
 
     def _refusal(self, text: str) -> ConfigError:
         shown = "(hidden)" if self.sensitive else text

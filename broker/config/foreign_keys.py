@@ -110,7 +110,6 @@ WITHOUT_EFFECT_PREFIXES: Mapping[str, str] = {
     "group.streams.": "streams groups",
     "errors.deadletterqueue.": "share groups",
     "quota.window.": "quotas",
-    "replication.quota.": "quotas",
     "alter.log.dirs.replication.quota.": "quotas",
     "controller.quota.": "quotas",
     "delegation.token.": "delegation tokens",

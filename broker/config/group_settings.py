@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from broker.config.definition import INT_MAX, integer, long
+from broker.config.definition import INT_MAX, ConfigType, integer, long, setting
 from broker.config.log_settings import SEGMENT_BYTES_MIN
 
 
@@ -53,10 +53,10 @@ class GroupSettings:
         unit="partitions",
         minimum=1,
     )
-    offsets_topic_replication_factor: int = integer(
+    offsets_topic_replication_factor: int = setting(
+        ConfigType.SHORT,
         1,
-        "How many replicas __consumer_offsets gets when it is created. Kafka's default of 3 would leave a "
-        "single "
+        "How many replicas __consumer_offsets gets when it is created. Kafka's default of 3 would leave a single "
         "node without groups.",
         unit="replicas",
         minimum=1,

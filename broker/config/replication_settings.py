@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from broker.config.definition import integer, long, string
+from broker.config.definition import LONG_MAX, UpdateMode, integer, long, string
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,3 +51,30 @@ class ReplicationSettings:
         "in-sync replica in its own rack. Where it is not set, every consumer reads from the leader.",
         choices=("org.apache.kafka.common.replica.RackAwareReplicaSelector",),
     )
+    leader_replication_throttled_rate: int = long(
+        LONG_MAX,
+        "How fast this broker sends replicas that are not in sync and that leader.replication.throttled.replicas of "
+        "their topic names.",
+        unit="bytes per second",
+        minimum=0,
+        update=UpdateMode.CLUSTER_WIDE,
+    )
+    follower_replication_throttled_rate: int = long(
+        LONG_MAX,
+        "How fast this broker fetches replicas that are not in sync and that follower.replication.throttled.replicas "
+        "of their topic names.",
+        unit="bytes per second",
+        minimum=0,
+        update=UpdateMode.CLUSTER_WIDE,
+    )
+    replica_alter_log_dirs_io_max_bytes_per_second: int = long(
+        LONG_MAX,
+        "Only its default is accepted: there is one data directory, and so no moving between several.",
+        unit="bytes per second",
+        update=UpdateMode.CLUSTER_WIDE,
+        unsupported="moving replicas between data directories",
+    )
+    replication_quota_window_num: int = integer(
+        11, "Over how many windows the rate of throttled replication is measured.", unit="windows", minimum=1
+    )
+    replication_quota_window_size_seconds: int = integer(1, "How long each of them is.", unit="seconds", minimum=1)

@@ -56,6 +56,19 @@ def _unsupported(name: str, type: ConfigType, default: str, feature: str) -> Def
     return Definition(name=name, type=type, default=default, doc=doc, unsupported=feature)
 
 
+def _throttled_replicas(name: str, what: str) -> Definition:
+    return Definition(
+        name=name,
+        type=ConfigType.LIST,
+        default="",
+        doc=f"The replicas that are {what} at a limited rate while they are not in sync: * for all, or "
+        f"partition:broker,partition:broker. The rate is the broker's {name.removesuffix('replicas')}rate.",
+        item_pattern=r"[0-9]+:[0-9]+",
+        alone="*",
+        form="* for all replicas, or a list of partition:broker",
+    )
+
+
 _TIERED = "tiered storage"
 TOPIC_DEFINITIONS: Mapping[str, Definition] = {
     name: dataclasses.replace(BROKER_DEFINITIONS[synonym], name=name, synonym=synonym, derived_from=())
@@ -64,8 +77,8 @@ TOPIC_DEFINITIONS: Mapping[str, Definition] = {
     by_name(
         [
             _unsupported("errors.deadletterqueue.group.enable", ConfigType.BOOLEAN, "false", "share groups"),
-            _unsupported("follower.replication.throttled.replicas", ConfigType.LIST, "", "throttling"),
-            _unsupported("leader.replication.throttled.replicas", ConfigType.LIST, "", "throttling"),
+            _throttled_replicas("follower.replication.throttled.replicas", "fetched"),
+            _throttled_replicas("leader.replication.throttled.replicas", "sent by their leaders"),
             _unsupported("local.retention.bytes", ConfigType.LONG, "-2", _TIERED),
             _unsupported("local.retention.ms", ConfigType.LONG, "-2", _TIERED),
             _unsupported("remote.copy.lag.bytes", ConfigType.LONG, "-1", _TIERED),

@@ -8,6 +8,7 @@ from broker.controller.broker_registry import Heartbeat, HeartbeatDecision, Regi
 from broker.controller.brokers import BrokerManager
 from broker.controller.configs import ConfigChange
 from broker.controller.controller import Controller
+from broker.controller.features import FeatureManager, FeatureUpdate, UpgradeType
 from broker.controller.isr_changes import IsrAnswer, IsrWish
 from broker.controller.reassignment import ReassignmentWish
 from broker.controller.remote import ControllerElsewhere, RemoteController
@@ -31,6 +32,8 @@ __all__ = [
     "Controller",
     "ControllerElsewhere",
     "CreateTopicsDecision",
+    "FeatureManager",
+    "FeatureUpdate",
     "Heartbeat",
     "HeartbeatDecision",
     "IsrAnswer",
@@ -42,6 +45,7 @@ __all__ = [
     "RemoteController",
     "TopicDefaults",
     "TopicResult",
+    "UpgradeType",
     "VoterManager",
     "decide_create_partitions",
     "decide_create_topics",

@@ -18,13 +18,17 @@ from broker.controller.leadership import (
     leads_anything_that_others_could,
 )
 from broker.metadata import (
+    SUPPORTED_BEFORE,
     BrokerChangeRecord,
     BrokerEndpoint,
     BrokerRegistration,
     BrokerRegistrationRecord,
+    FeatureRange,
     MetadataImage,
     MetadataRecord,
     UnregisterBrokerRecord,
+    finalized,
+    is_supported,
 )
 from protocol.errors import ErrorCode, KafkaError
 
@@ -37,6 +41,10 @@ class Registration:
     incarnation_id: bytes
     endpoints: Mapping[str, tuple[str, int]]
     rack: str | None = None
+    # Lowest and highest level by feature; empty where it is too old to say so.
+    features: Mapping[str, FeatureRange] = field(default_factory=dict)
+    # Of its data directory; b"" where it is too old to say so.
+    directory_id: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +77,10 @@ def decide_registration(
     """Records, and the broker epoch: the place of the registration in the log, which only grows.
 
     Raises KafkaError DUPLICATE_BROKER_REGISTRATION while another process with this id is alive. One at the very same
-    address cannot be: it would still hold the port.
+    address cannot be: it would still hold the port. UNSUPPORTED_VERSION for one that is too old for this cluster.
     """
     node_id = registration.node_id
+    _require_finalized(image, registration.features or SUPPORTED_BEFORE)
     existing = image.brokers.get(node_id)
     records: list[MetadataRecord] = []
     if existing is not None:
@@ -82,7 +91,13 @@ def decide_registration(
             raise KafkaError(
                 ErrorCode.DUPLICATE_BROKER_REGISTRATION, f"another broker with node.id={node_id} is running"
             )
-        records += decide_broker_gone(image, node_id, may_be_unclean=may_be_unclean, comes_back=True)
+        records += decide_broker_gone(
+            image,
+            node_id,
+            may_be_unclean=may_be_unclean,
+            comes_back=True,
+            lost_directory=lost_directory(existing, registration.directory_id),
+        )
     epoch = image.metadata_offset + 1
     endpoints = [BrokerEndpoint(name, host, port) for name, (host, port) in registration.endpoints.items()]
     records.insert(
@@ -94,9 +109,29 @@ def decide_registration(
             endpoints=endpoints,
             rack=registration.rack,
             fenced=fenced,
+            features=dict(registration.features),
+            directory_id=registration.directory_id,
         ),
     )
     return records, epoch
+
+
+def lost_directory(existing: BrokerRegistration | None, directory_id: bytes) -> bytes:
+    """The directory that a broker had and has no more; b"" where it has it still, or nobody knows."""
+    if existing is None or not directory_id or existing.directory_id == directory_id:
+        return b""
+    return existing.directory_id
+
+
+def _require_finalized(image: MetadataImage, supported: Mapping[str, FeatureRange]) -> None:
+    for name, level in finalized(image).items():
+        if not is_supported(name, level, supported):
+            low, high = supported.get(name, (0, 0))
+            raise KafkaError(
+                ErrorCode.UNSUPPORTED_VERSION,
+                f"Unable to register because the broker does not support finalized version {level} of {name}. "
+                f"The broker wants a version between {low} and {high}, inclusive.",
+            )
 
 
 def decide_heartbeat(image: MetadataImage, heartbeat: Heartbeat, *, may_be_unclean: MayBeUnclean) -> HeartbeatDecision:
@@ -142,7 +177,8 @@ def decide_unregistration(image: MetadataImage, node_id: int, *, may_be_unclean:
     broker = image.brokers.get(node_id)
     if broker is None:
         raise KafkaError(ErrorCode.BROKER_ID_NOT_REGISTERED, f"there is no broker {node_id}")
-    gone = decide_broker_gone(image, node_id, may_be_unclean=may_be_unclean)
+    # Whoever comes next with this id is another broker, unless it has the same directory.
+    gone = decide_broker_gone(image, node_id, may_be_unclean=may_be_unclean, lost_directory=broker.directory_id)
     return [*gone, UnregisterBrokerRecord(node_id, broker.broker_epoch)]
 
 

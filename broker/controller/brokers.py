@@ -20,6 +20,7 @@ from broker.controller.broker_registry import (
     decide_heartbeat,
     decide_registration,
     decide_unregistration,
+    lost_directory,
     registered,
 )
 from broker.controller.elections import Place, all_places, decide_elections
@@ -28,8 +29,8 @@ from broker.controller.leadership import decide_preferred_leaders
 from broker.controller.proposals import Proposals
 from broker.controller.reassignment import ReassignmentWish, decide_reassignments
 from broker.controller.sessions import BrokerSessions
-from broker.metadata import MetadataImage, MetadataRecord
-from broker.quorum import LeadershipWatch
+from broker.metadata import MetadataImage, MetadataRecord, PartitionChangeRecord
+from broker.quorum import LeadershipWatch, uuid_text
 from protocol.errors import ErrorCode, KafkaError
 
 logger = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ class BrokerManager:
         if cluster_id and cluster_id != image.cluster_id:
             raise KafkaError(ErrorCode.INCONSISTENT_CLUSTER_ID, f"this is cluster {image.cluster_id}, not {cluster_id}")
         now_ms, node_id = self._clock.monotonic_ms(), registration.node_id
+        lost = lost_directory(image.brokers.get(node_id), registration.directory_id)
         records, epoch = decide_registration(
             image,
             registration,
@@ -80,6 +82,8 @@ class BrokerManager:
             has_valid_session=self._sessions.is_valid(node_id, now_ms, self._session_timeout_ms),
         )
         await self._commit(records)
+        if lost:
+            _tell_lost_directory(node_id, lost, records)
         self._sessions.heard(node_id, self._clock.monotonic_ms())
         return epoch
 
@@ -213,6 +217,18 @@ class BrokerManager:
 
     async def _commit(self, records: Sequence[MetadataRecord]) -> None:
         await asyncio.shield(self._proposals.submit_all(records))
+
+
+def _tell_lost_directory(node_id: int, directory_id: bytes, records: Sequence[MetadataRecord]) -> None:
+    without = sum(isinstance(each, PartitionChangeRecord) and each.last_directory is not None for each in records)
+    logger.warning(
+        "broker %d came back with another data directory than %s: what it had is refilled from other replicas; "
+        "%d partitions of which nobody else is in sync have no leader until that directory is back, or an unclean "
+        "election gives up what only it holds",
+        node_id,
+        uuid_text(directory_id),
+        without,
+    )
 
 
 def _look_at(future: asyncio.Future[None]) -> None:

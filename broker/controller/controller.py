@@ -29,6 +29,7 @@ from broker.controller.topics import (
     decide_create_topics,
 )
 from broker.metadata import (
+    SUPPORTED,
     ClusterIdRecord,
     MetadataImage,
     MetadataPublisher,
@@ -54,6 +55,7 @@ class Controller:
         make_uuid: Callable[[], bytes] = new_uuid,
         remote: RemoteController | None = None,
         cluster_id_if_new: Callable[[], str] | None = None,
+        features_if_new: Callable[[], Sequence[MetadataRecord]] = tuple,
     ) -> None:
         self._node_id = node_id
         self._config = config
@@ -63,6 +65,7 @@ class Controller:
         self._make_uuid = make_uuid
         self._remote = remote
         self._cluster_id_if_new = cluster_id_if_new
+        self._features_if_new = features_if_new
         self.proposals = Proposals(quorum, publisher)
         self._creating: dict[str, asyncio.Future[None]] = {}
         self._producer_ids = ProducerIdDispenser(self._allocate_producer_ids)
@@ -85,7 +88,7 @@ class Controller:
     def active_changed(self, is_active: bool) -> None:
         """This node became the controller, or ceased to be: a cluster that is not there yet begins with its id."""
         if is_active and not self.image.cluster_id and self._cluster_id_if_new is not None:
-            self.proposals.submit([ClusterIdRecord(self._cluster_id_if_new())])
+            self.proposals.submit([ClusterIdRecord(self._cluster_id_if_new()), *self._features_if_new()])
 
     # --- the cluster and its brokers ---------------------------------------------------------------------------
 
@@ -93,7 +96,7 @@ class Controller:
         """Give a new cluster its id. Raises WrongDirectory where the log is of another cluster."""
         known = self.image.cluster_id
         if not known:
-            await self._commit([ClusterIdRecord(cluster_id)])
+            await self._commit([ClusterIdRecord(cluster_id), *self._features_if_new()])
         elif known != cluster_id:
             raise WrongDirectory(
                 f"the metadata log is of cluster {known}, but meta.properties says {cluster_id}: "
@@ -104,7 +107,7 @@ class Controller:
         self, *, endpoints: Mapping[str, tuple[str, int]], rack: str | None = None, incarnation_id: bytes
     ) -> int:
         """This broker is here, and fit to lead; `endpoints` are (host, port) by listener. Returns its broker epoch."""
-        registration = Registration(self._node_id, incarnation_id, endpoints, rack)
+        registration = Registration(self._node_id, incarnation_id, endpoints, rack, SUPPORTED)
         records, epoch = decide_registration(
             self.image, registration, may_be_unclean=lambda topic: False, has_valid_session=False, fenced=False
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from broker.controller.leadership import choose_leader
+from broker.controller.leadership import choose_leader, may_lead
 from broker.metadata import NO_LEADER, MetadataImage, MetadataRecord, PartitionChangeRecord, PartitionImage
 from protocol.errors import ErrorCode, KafkaError
 
@@ -41,7 +41,7 @@ def _decide_preferred(image: MetadataImage, topic_id: bytes, partition: Partitio
     preferred = partition.replicas[0]
     if partition.leader == preferred:
         raise KafkaError(ErrorCode.ELECTION_NOT_NEEDED, "its preferred leader leads it")
-    if preferred not in partition.isr or not _is_active(image, preferred):
+    if not may_lead(image, partition, preferred):
         raise KafkaError(
             ErrorCode.PREFERRED_LEADER_NOT_AVAILABLE, f"broker {preferred} is not in sync, or not there at all"
         )
@@ -52,7 +52,7 @@ def _decide_unclean(image: MetadataImage, topic_id: bytes, partition: PartitionI
     if partition.leader != NO_LEADER:
         raise KafkaError(ErrorCode.ELECTION_NOT_NEEDED, f"broker {partition.leader} leads it")
     active = [node_id for node_id in partition.replicas if _is_active(image, node_id)]
-    in_sync = choose_leader(partition.replicas, [node_id for node_id in active if node_id in partition.isr])
+    in_sync = choose_leader(partition.replicas, [node_id for node_id in active if may_lead(image, partition, node_id)])
     if in_sync != NO_LEADER:
         return PartitionChangeRecord(topic_id, partition.partition, leader=in_sync)
     leader = choose_leader(partition.replicas, active)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from broker.metadata import MetadataDelta, MetadataImage, MetadataPublisher, MetadataRecord
+from broker.metadata import MetadataDelta, MetadataImage, MetadataPublisher, MetadataRecord, gated, restricted
 from broker.quorum import Quorum
 from protocol.errors import ErrorCode, KafkaError
 
@@ -47,6 +47,8 @@ class Proposals:
             return self._settled_future()
         # Replayed first: a record that does not fit the state must not get into the log.
         base = self.image
+        # What the cluster may not write yet, some of its nodes could not read.
+        records = restricted(records, gated(base).record_format)
         delta = MetadataDelta(base)
         delta.replay_all(records)
         draft = delta.complete(base.metadata_offset + 1)

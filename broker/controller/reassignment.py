@@ -9,9 +9,9 @@ sync: then those to be removed go, from the replicas and from the in-sync set. T
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from broker.controller.leadership import choose_leader
+from broker.controller.leadership import choose_leader, may_lead
 from broker.metadata import MetadataImage, MetadataRecord, PartitionChangeRecord, PartitionImage
 from protocol.errors import ErrorCode, KafkaError
 
@@ -81,7 +81,7 @@ def _decide(image: MetadataImage, wish: ReassignmentWish, may_change_factor: boo
         return done
     if not adding and not removing:
         return _settled(image, topic.topic_id, partition, target, isr)
-    leader = None if partition.leader in isr else choose_leader(under_way.replicas, _active(image, isr))
+    leader = None if partition.leader in isr else choose_leader(under_way.replicas, _fit(image, partition, isr))
     return PartitionChangeRecord(
         topic.topic_id,
         partition.partition,
@@ -123,7 +123,7 @@ def _settled(
     image: MetadataImage, topic_id: bytes, partition: PartitionImage, replicas: list[int], isr: list[int]
 ) -> PartitionChangeRecord:
     """These replicas, and no reassignment; led by the leader it has where that is one of them."""
-    leader = None if partition.leader in isr else choose_leader(replicas, _active(image, isr))
+    leader = None if partition.leader in isr else choose_leader(replicas, _fit(image, partition, isr))
     return PartitionChangeRecord(
         topic_id,
         partition.partition,
@@ -135,20 +135,13 @@ def _settled(
     )
 
 
-def _active(image: MetadataImage, isr: Sequence[int]) -> list[int]:
-    return [node_id for node_id in isr if node_id in image.brokers and image.brokers[node_id].is_active]
+def _fit(image: MetadataImage, partition: PartitionImage, isr: Sequence[int]) -> list[int]:
+    return [node_id for node_id in isr if may_lead(image, partition, node_id, isr)]
 
 
 def _under_way(
     partition: PartitionImage, replicas: list[int], adding: list[int], removing: list[int]
 ) -> PartitionImage:
-    return PartitionImage(
-        partition=partition.partition,
-        replicas=tuple(replicas),
-        isr=partition.isr,
-        leader=partition.leader,
-        leader_epoch=partition.leader_epoch,
-        partition_epoch=partition.partition_epoch,
-        adding_replicas=tuple(adding),
-        removing_replicas=tuple(removing),
+    return replace(
+        partition, replicas=tuple(replicas), adding_replicas=tuple(adding), removing_replicas=tuple(removing)
     )

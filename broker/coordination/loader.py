@@ -21,7 +21,7 @@ ReplayBytes = Callable[[bytes, "bytes | None"], None]
 
 class Records(Protocol):
     @property
-    def records(self) -> bytes: ...
+    def records(self) -> bytes | memoryview: ...
 
 
 class LoadableLog(Protocol):
@@ -49,7 +49,7 @@ async def load(log: LoadableLog, end_offset: int, replay: ReplayBytes) -> int:
     return count
 
 
-def replay_batches(chunk: bytes, offset: int, replay: ReplayBytes) -> tuple[int, int]:
+def replay_batches(chunk: bytes | memoryview, offset: int, replay: ReplayBytes) -> tuple[int, int]:
     """Replay the batches of `chunk` from `offset` on; returns the offset after them and how many records there were."""
     count = 0
     next_offset = offset

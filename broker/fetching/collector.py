@@ -126,7 +126,7 @@ class Collector:
         if error is not ErrorCode.NONE:
             raise KafkaError(error)
 
-    def _in_asked_format(self, records: bytes, first_offset: int) -> bytes:
+    def _in_asked_format(self, records: bytes | memoryview, first_offset: int) -> bytes | memoryview:
         if self.limits.version >= RECORD_BATCH_MIN_VERSION or not records:
             return records
         return convert_down(
@@ -177,6 +177,9 @@ class FetchWait(Deferred):
         if not self.resolved:
             self._wait_no_more()
             self.resolve(self._answer())
+
+    def node_stops(self) -> None:
+        self._end()
 
     def abandon(self) -> None:
         """The client is gone. Nothing is read for it, but its place in the connection's order becomes free."""

@@ -19,3 +19,13 @@ def diverging_epoch(partition: Partition, last_fetched_epoch: int, fetch_offset:
     if epoch < last_fetched_epoch or end_offset < fetch_offset:
         return EpochEndOffset(epoch=epoch, end_offset=end_offset)
     return nowhere
+
+
+def replica_divergence(partition: Partition, last_fetched_epoch: int, fetch_offset: int) -> EpochEndOffset:
+    """The same for a follower. One that is ahead of all that is here, without an epoch to compare, is told where this
+    log ends: what Kafka's follower asks for then, and cuts its log to."""
+    found = diverging_epoch(partition, last_fetched_epoch, fetch_offset)
+    end_offset = partition.log.journalled_end_offset
+    if found.end_offset == -1 and fetch_offset > end_offset:
+        return EpochEndOffset(end_offset=end_offset)
+    return found

@@ -13,8 +13,9 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from broker.fetching.divergence import diverging_epoch
+from broker.fetching.divergence import diverging_epoch, replica_divergence
 from broker.fetching.sessions import EPOCH_MAX, INITIAL_EPOCH, NO_SESSION
+from broker.fetching.throttling import NoThrottle, Throttle, is_held_back, sent
 from broker.partition import Partition
 from broker.request import Deferred
 from protocol.errors import ErrorCode, KafkaError
@@ -101,8 +102,8 @@ class ReplicaTarget:
                 raise KafkaError(error)
             data.log_start_offset = partition.log.log_start_offset
             data.high_watermark = partition.high_watermark
-            data.diverging_epoch = diverging_epoch(partition, asked.last_fetched_epoch, asked.fetch_offset)
-            if data.diverging_epoch.epoch == -1:
+            data.diverging_epoch = replica_divergence(partition, asked.last_fetched_epoch, asked.fetch_offset)
+            if data.diverging_epoch.end_offset == -1:
                 read = partition.read_as_replica(
                     asked.fetch_offset,
                     max_bytes=min(max_bytes, asked.partition_max_bytes),
@@ -111,7 +112,7 @@ class ReplicaTarget:
                 data.records = read.records
         except KafkaError as failure:
             data.error_code = failure.code
-        if data.records or data.error_code != ErrorCode.NONE or data.diverging_epoch.epoch != -1:
+        if data.records or data.error_code != ErrorCode.NONE or data.diverging_epoch.end_offset != -1:
             self.awaits_request = True
         elif (data.high_watermark, data.log_start_offset) == self.told:
             return None
@@ -122,8 +123,11 @@ class ReplicaTarget:
 class ReplicaSession:
     """What one fetcher of one follower reads here. Its requests come one after the other, over one connection."""
 
-    def __init__(self, session_id: int, follower: Follower, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, session_id: int, follower: Follower, throttle: Throttle, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self.session_id = session_id
+        self._throttle = throttle
         self.follower = follower
         self.epoch = INITIAL_EPOCH
         self._loop = loop
@@ -179,7 +183,7 @@ class ReplicaSession:
 
     def has_records(self, target: ReplicaTarget) -> None:
         self._with_records[target] = None
-        if self._waiting is not None:
+        if self._waiting is not None and not self._is_held_back(target):
             self._waiting.end_soon()
 
     def has_news(self, target: ReplicaTarget) -> None:
@@ -210,12 +214,24 @@ class ReplicaSession:
             self._with_news.pop(target, None)
             if target.awaits_request:
                 continue
-            data = target.read(remaining, at_least_one_batch=remaining == self._max_bytes)
+            must_wait = self._is_held_back(target)
+            data = target.read(
+                0 if must_wait else remaining,
+                at_least_one_batch=not must_wait and remaining == self._max_bytes,
+            )
+            if must_wait and not target.awaits_request:
+                # Looked at again with the next request, which comes when this one has waited.
+                self._with_records[target] = None
             if data is None:
                 continue
-            remaining -= len(data.records or b"")
+            if data.records:
+                remaining -= len(data.records)
+                sent(self._throttle, target.partition, len(data.records))
             _add(response, topics, target.key[0], data)
         return response
+
+    def _is_held_back(self, target: ReplicaTarget) -> bool:
+        return is_held_back(self._throttle, target.partition, self.follower.node_id)
 
     def close(self) -> None:
         if self._waiting is not None:
@@ -269,6 +285,9 @@ class ReplicaFetchWait(Deferred):
         """The fetcher has more to say: it follows new partitions, and would rather fetch them than wait."""
         self.end_soon()
 
+    def node_stops(self) -> None:
+        self.end()
+
     def abandon(self) -> None:
         self._timer.cancel()
         self._session.stop_waiting()
@@ -277,7 +296,10 @@ class ReplicaFetchWait(Deferred):
 class ReplicaSessions:
     """The sessions of all followers. A fetcher has one; when it begins anew, the one before it ends."""
 
-    def __init__(self, *, choose_id: Callable[[], int], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, *, choose_id: Callable[[], int], loop: asyncio.AbstractEventLoop, throttle: Throttle | None = None
+    ) -> None:
+        self._throttle = throttle or NoThrottle()
         self._choose_id = choose_id
         self._loop = loop
         self._by_fetcher: dict[tuple[int, str], ReplicaSession] = {}
@@ -295,7 +317,7 @@ class ReplicaSessions:
             session_id = NO_SESSION
             while session_id == NO_SESSION:
                 session_id = self._choose_id()
-            session = self._by_fetcher[key] = ReplicaSession(session_id, follower, self._loop)
+            session = self._by_fetcher[key] = ReplicaSession(session_id, follower, self._throttle, self._loop)
             return session
         if session is None or session.session_id != request.session_id:
             raise KafkaError(ErrorCode.FETCH_SESSION_ID_NOT_FOUND, f"no session of broker {follower.node_id}")

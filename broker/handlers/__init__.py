@@ -48,6 +48,7 @@ from broker.handlers import (
     remove_raft_voter,
     sync_group,
     unregister_broker,
+    update_features,
 )
 from broker.handlers.forwarding import forwarded
 from broker.network import Api, BeginQuickly
@@ -85,6 +86,7 @@ ADMIN_MODULES: tuple[tuple[ApiKey, int, int, ModuleType], ...] = (
     (ApiKey.ELECT_LEADERS, 0, 2, elect_leaders),
     (ApiKey.ALTER_PARTITION_REASSIGNMENTS, 0, 1, alter_partition_reassignments),
     (ApiKey.DESCRIBE_QUORUM, 0, 2, describe_quorum),
+    (ApiKey.UPDATE_FEATURES, 0, 2, update_features),
     (ApiKey.UNREGISTER_BROKER, 0, 0, unregister_broker),
     (ApiKey.ADD_RAFT_VOTER, 0, 1, add_raft_voter),
     (ApiKey.REMOVE_RAFT_VOTER, 0, 0, remove_raft_voter),

@@ -1,6 +1,7 @@
 """CONTROLLER_APIS: what a controller listener serves: requests of other nodes, and what brokers forward.
 
-Private APIs, of which no client is told, are those above 10000 (see protocol/messages/internal.py).
+Private APIs, of which no client is told, are those above 10000 (see protocol/messages/internal.py). ApiVersions tells
+other nodes their ranges: whoever connects speaks the newest version that both sides know.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from broker.handlers import (
     ADMIN_MODULES,
     allocate_producer_ids,
     alter_partition,
+    api_versions,
     broker_heartbeat,
     broker_registration,
     forward,
@@ -42,8 +44,16 @@ CONTROLLER_APIS: dict[int, Api] = {
         _private(
             PrivateApiKey.RAFT_MESSAGES, 0, internal.RaftMessagesRequest, internal.RaftMessagesResponse, raft_messages
         ),
-        _private(PrivateApiKey.JOIN_QUORUM, 0, internal.JoinQuorumRequest, internal.JoinQuorumResponse, join_quorum),
+        _private(PrivateApiKey.JOIN_QUORUM, 1, internal.JoinQuorumRequest, internal.JoinQuorumResponse, join_quorum),
         _private(PrivateApiKey.FORWARD, 0, internal.ForwardRequest, internal.ForwardResponse, forward),
+        Api(
+            ApiKey.API_VERSIONS,
+            0,
+            5,
+            REQUESTS[ApiKey.API_VERSIONS],
+            RESPONSES[ApiKey.API_VERSIONS],
+            api_versions.handle_at_controller,
+        ),
         _kafka(ApiKey.BROKER_REGISTRATION, 0, 4, broker_registration),
         _kafka(ApiKey.BROKER_HEARTBEAT, 0, 2, broker_heartbeat),
         _kafka(ApiKey.ALTER_PARTITION, 2, 3, alter_partition),

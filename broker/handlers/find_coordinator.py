@@ -7,7 +7,9 @@ Where Kafka answers COORDINATOR_NOT_AVAILABLE until `__consumer_offsets` has com
 a client's first question is its last.
 
 Not implemented:
-- transaction coordinators: COORDINATOR_NOT_AVAILABLE, with a message from v1 on;
+- transaction coordinators: this broker is named, and refuses in InitProducerId with UNSUPPORTED_VERSION: that is the
+  only refusal every client passes on (librdkafka asks for a coordinator until the application's time is over, whatever
+  it hears, but for authorisation codes);
 - share coordinators: INVALID_REQUEST, as in a Kafka that has them switched off.
 """
 
@@ -57,17 +59,20 @@ async def _find(services: Services, context: RequestContext, key_type: int, key:
 
 async def _find_node(services: Services, context: RequestContext, key_type: int, key: str) -> tuple[int, str, int]:
     if key_type == TRANSACTION_KEY:
-        message = "this broker does not coordinate transactions yet"
-        raise KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE, message)
+        return _reachable(services, context, services.node_id)
     if key_type != GROUP_KEY:
         raise KafkaError(ErrorCode.INVALID_REQUEST, f"there are no coordinators of key type {key_type} here")
     try:
         topic = await services.controller.ensure_internal_topic(OFFSETS_TOPIC)
     except KafkaError as error:
         raise KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE, error.message) from error
-    leader = topic.partitions[services.groups.partition_of(key)].leader
-    endpoint = services.metadata.image.endpoint(leader, context.listener_name) if leader != NO_LEADER else None
+    return _reachable(services, context, topic.partitions[services.groups.partition_of(key)].leader)
+
+
+def _reachable(services: Services, context: RequestContext, node_id: int) -> tuple[int, str, int]:
+    image = services.metadata.image
+    endpoint = image.endpoint(node_id, context.listener_name) if node_id != NO_LEADER else None
     if endpoint is None:
         message = "the coordinator's broker is away, or clients of this listener cannot reach it"
         raise KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE, message)
-    return leader, *endpoint
+    return node_id, *endpoint

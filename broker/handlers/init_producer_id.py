@@ -7,7 +7,7 @@ An idempotent producer gets a fresh id at epoch 0 each time, also where it bring
 transactional ids have somebody who remembers epochs. (A client raises the epoch of an idempotent id by itself.)
 
 Not implemented:
-- transactional ids: there is no transaction coordinator, and FindCoordinator for one is refused likewise.
+- transactional ids: UNSUPPORTED_VERSION, which clients tell their application instead of asking again.
 """
 
 from __future__ import annotations
@@ -44,6 +44,5 @@ def _refusal(request: InitProducerIdRequest) -> ErrorCode | None:
     if has_id != has_epoch or request.transactional_id == "":
         return ErrorCode.INVALID_REQUEST
     if request.transactional_id is not None:
-        # Nobody coordinates transactions here yet; there is no broker that a client could be sent to.
-        return ErrorCode.COORDINATOR_NOT_AVAILABLE
+        return ErrorCode.UNSUPPORTED_VERSION
     return None

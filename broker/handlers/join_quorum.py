@@ -1,4 +1,8 @@
-"""JoinQuorum (private API key 10001), version 0: a node that is not a voter asks to be sent the metadata log."""
+"""JoinQuorum (private API key 10001), versions 0–1: a node asks to be sent the metadata log, or says which disk it
+votes from.
+
+v1 says whether it is a voter by its configuration that begins with an empty disk.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,9 @@ async def handle(services: Services, context: RequestContext, request: JoinQuoru
     address = (request.host, request.port)
     services.members.learn(request.node_id, address)
     try:
-        await services.voters.join(request.node_id, request.directory_id, address)
+        await services.voters.join(
+            request.node_id, request.directory_id, address, begins_as_voter=request.begins_as_voter
+        )
     except KafkaError as error:
         return JoinQuorumResponse(error_code=error.code, error_message=error.message)
     return JoinQuorumResponse(cluster_id=services.cluster_id)

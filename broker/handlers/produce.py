@@ -67,7 +67,16 @@ class PendingProduce(Deferred):
         self.outstanding -= 1
         if not self.outstanding:
             self.tell_leaders(self.response)
-            self.resolve(None if self.acks == 0 else self.response)
+            self.resolve(self.response if self.acks else self._outcome_without_answer())
+
+    def _outcome_without_answer(self) -> CloseConnection | None:
+        """acks=0: a producer that expects no answer is told of a failure in the only way there is. It reconnects and
+        refreshes its metadata."""
+        partitions = [partition for topic in self.response.responses for partition in topic.partition_responses]
+        failed = next((partition for partition in partitions if partition.error_code), None)
+        if failed is None:
+            return None
+        return CloseConnection(f"a produce request with acks=0 failed with {ErrorCode(failed.error_code).name}")
 
 
 class PartitionWait:
@@ -88,7 +97,7 @@ class PartitionWait:
 
 def handle(
     services: Services, context: RequestContext, request: ProduceRequest
-) -> Deferred | Coroutine[Any, Any, ProduceResponse | None]:
+) -> Deferred | Coroutine[Any, Any, ProduceResponse | CloseConnection | None]:
     if context.api_version < TOPIC_ID_MIN_VERSION and services.config.auto_create_topics_enable:
         missing = [
             topic.name for topic in request.topic_data if topic.name not in services.metadata.image.topics_by_name
@@ -100,7 +109,7 @@ def handle(
 
 async def _create_then_produce(
     services: Services, context: RequestContext, request: ProduceRequest, missing: list[str]
-) -> ProduceResponse | None:
+) -> ProduceResponse | CloseConnection | None:
     for name in missing:
         try:
             await services.controller.auto_create_topic(name)
@@ -110,27 +119,22 @@ async def _create_then_produce(
     return await _answer_of(_produce(services, context, request))
 
 
-async def _answer_of(pending: Deferred) -> ProduceResponse | None:
+async def _answer_of(pending: Deferred) -> ProduceResponse | CloseConnection | None:
     answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     pending.deliver_to(answer.set_result)
-    response: ProduceResponse | None = await answer
+    response: ProduceResponse | CloseConnection | None = await answer
     return response
 
 
 def _produce(services: Services, context: RequestContext, request: ProduceRequest) -> Deferred:
     pending = PendingProduce(request, partial(tell_leaders, services, context.api_version, context.listener_name))
     now_ms = services.clock.now_ms()
-    refused = False
     for topic in request.topic_data:
         topic_response = TopicProduceResponse(name=topic.name, topic_id=topic.topic_id)
         pending.response.responses.append(topic_response)
         for data in topic.partition_data:
             partition_response = _append(services, context, pending, topic, data, now_ms)
             topic_response.partition_responses.append(partition_response)
-            refused = refused or partition_response.error_code != ErrorCode.NONE
-    if refused and request.acks == 0:
-        # The only way to tell a producer that expects no answer: it reconnects and refreshes its metadata.
-        raise CloseConnection("a produce request with acks=0 was refused")
     pending.one_done()
     return pending
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from broker.clock import Clock
 from broker.cluster import ClusterIdentity, Forwarder
 from broker.config import BrokerConfig
-from broker.controller import BrokerManager, Controller, VoterManager
+from broker.controller import BrokerManager, Controller, FeatureManager, VoterManager
 from broker.fetching import FetchSessions, ReplicaSessions
 from broker.groups import GroupCoordinator
 from broker.log import LogManager
@@ -31,6 +31,7 @@ class Services:
     members: MemberAddresses
     brokers: BrokerManager
     voters: VoterManager
+    features: FeatureManager
     forwarder: Forwarder
     node_id: int
     identity: ClusterIdentity

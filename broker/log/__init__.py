@@ -8,11 +8,12 @@ from broker.log.checkpointing import Checkpoint
 from broker.log.checkpoints import TopicPartition, read_checkpoint, write_checkpoint
 from broker.log.cleaner import LogCleaner
 from broker.log.compaction import Cleanable, Compaction
+from broker.log.discards import remove_paths
 from broker.log.disk import Disk
-from broker.log.dump import DumpOptions, DumpRow, dump_file
+from broker.log.dump import dump_file, dump_journal_entry, is_log_file
 from broker.log.leader_epochs import LeaderEpochs
 from broker.log.log_config import LogConfig
-from broker.log.log_manager import LogManager, remove_paths
+from broker.log.log_manager import LogManager
 from broker.log.partition_log import NOT_PLAIN, PartitionLog
 from broker.log.results import (
     ActiveProducer,
@@ -34,8 +35,6 @@ __all__ = [
     "Cleanable",
     "Compaction",
     "Disk",
-    "DumpOptions",
-    "DumpRow",
     "InvalidRecords",
     "LeaderEpochs",
     "LogCleaner",
@@ -46,6 +45,8 @@ __all__ = [
     "TimestampOffset",
     "TopicPartition",
     "dump_file",
+    "dump_journal_entry",
+    "is_log_file",
     "journal_entries",
     "read_checkpoint",
     "remove_paths",

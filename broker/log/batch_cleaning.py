@@ -10,7 +10,8 @@
 | a marker | until its data is gone, and then until its delete horizon |
 
 A batch without records is kept, empty, if it is the last of its producer (its sequence must stay known) or the last of
-the compacted part (its offset must). Base and last offset of a kept batch never change, so offsets never do.
+its new segment (segments must join, or a missing one could not be told). Base and last offset of a kept batch never
+change, so offsets never do.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ from protocol.records import (
 
 @dataclass(frozen=True, slots=True)
 class CleaningRules:
-    """What one compaction knows. `last_offsets`: producer id -> (epoch, last offset of its data or -1);
-    `end_offset` is exclusive."""
+    """What one compaction knows. `last_offsets`: producer id -> (epoch, last offset of its data or -1); `end_offset` of
+    the new segment, exclusive."""
 
     offsets: OffsetMap
     now_ms: int

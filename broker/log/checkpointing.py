@@ -20,11 +20,12 @@ from broker.log.checkpoints import (
     read_checkpoint,
     write_checkpoint,
 )
+from broker.log.discards import Discards
 from broker.log.disk import Disk
 from broker.log.partition_log import PartitionLog
 from broker.log.retention import DELETED_SUFFIX
 from broker.log.truncation import CheckpointWork
-from wal import CorruptionError, StorageError
+from wal import CorruptionError, StorageError, SyncFailed
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,8 @@ class CheckpointFiles:
         self.cleaned_until: dict[TopicPartition, int] = {}
         # Partitions that are gone, though the files still speak of them.
         self._outdated: set[TopicPartition] = set()
+        # Whether the files lack something that is said here, because the disk refused it.
+        self._unwritten = False
 
     def _files(self) -> list[tuple[str, dict[TopicPartition, int]]]:
         # Starts first: what retention gave up is not synced, so no recovery point may vouch for it.
@@ -65,10 +68,12 @@ class CheckpointFiles:
 
     def write(self, disk: Disk) -> None:
         """The lock is held."""
+        self._unwritten = True
         for name, offsets in self._files():
             # Most nodes compact nothing; a file that would say nothing is not made.
             if offsets or disk.exists(f"{self.directory}/{name}"):
                 write_checkpoint(disk, f"{self.directory}/{name}", offsets)
+        self._unwritten = False
         self._outdated.clear()
 
     def forget(self, key: TopicPartition) -> None:
@@ -91,12 +96,27 @@ class CheckpointFiles:
                 self.write(disk)
             self.empty_until[key] = 0
 
-    def lower_recovery_point(self, disk: Disk, key: TopicPartition, offset: int) -> None:
-        """Durable on return, before the truncation that needs it."""
+    def lower(self, disk: Disk, key: TopicPartition, *, recovery_point: int, log_start: int) -> None:
+        """Durable on return, before the truncation that needs it. A start that stayed above the cut would take what is
+        appended below it for given up. The recovery point comes first: above the start it vouches for the segments from
+        the start on, and those may be gone."""
         with self.lock:
-            if self.recovery_points.get(key, 0) > offset:
-                self.recovery_points[key] = offset
-                write_checkpoint(disk, f"{self.directory}/{RECOVERY_POINTS}", self.recovery_points)
+            self._lower(disk, RECOVERY_POINTS, self.recovery_points, key, recovery_point)
+            self._lower(disk, LOG_START_OFFSETS, self.log_starts, key, log_start)
+
+    def _lower(self, disk: Disk, name: str, offsets: dict[TopicPartition, int], key: TopicPartition, to: int) -> None:
+        before = offsets.get(key, 0)
+        if before <= to:
+            return
+        offsets[key] = to
+        try:
+            if self._unwritten:
+                self.write(disk)
+            else:
+                write_checkpoint(disk, f"{self.directory}/{name}", offsets)
+        except StorageError:
+            offsets[key] = before  # the next try must write it
+            raise
 
     def take_in(self, work: CheckpointWork) -> None:
         """`work` is synced. The lock is held."""
@@ -108,31 +128,6 @@ class CheckpointFiles:
             self.empty_until[key] = work.empty_until
         else:
             self.empty_until.pop(key, None)
-
-
-class Discards:
-    """Files and directories that are given up and go later, when their delay is over."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._due: list[tuple[int, str]] = []  # (due ms, path)
-        self._delayed: list[tuple[int, str]] = []  # (delay ms, path), counted from when the loop next looks
-
-    def add(self, path: str, *, due_ms: int) -> None:
-        self._due.append((due_ms, path))
-
-    def add_delayed(self, path: str, *, delay_ms: int) -> None:
-        """From a worker, which has no clock."""
-        with self._lock:
-            self._delayed.append((delay_ms, path))
-
-    def take(self, now_ms: int) -> list[str]:
-        with self._lock:
-            delayed, self._delayed = self._delayed, []
-        self._due += [(now_ms + delay_ms, path) for delay_ms, path in delayed]
-        due = [path for due_ms, path in self._due if due_ms <= now_ms]
-        self._due = [entry for entry in self._due if entry[0] > now_ms]
-        return due
 
 
 class Checkpoint:
@@ -148,41 +143,53 @@ class Checkpoint:
         is_current: Callable[[PartitionLog], bool],
         discards: Discards,
         sync_root: bool,
-        on_failure: Callable[[str], None],
+        on_failure: Callable[[StorageError], None],
     ) -> None:
         self.sequence = sequence
-        self._work = work
+        self.work = work
         self._files = files
         self._filesystem = disk.filesystem
         self._is_current = is_current
         self._discards = discards
-        self._sync_root = sync_root
+        self.sync_root = sync_root
         self._on_failure = on_failure
 
     def run(self) -> None:
-        """Sync, then write the checkpoint files. A failed sync is final: the kernel forgets what it could not write,
-        so no later checkpoint of this process may claim it. Raises StorageError."""
+        """Sync, then write the checkpoint files. Raises StorageError, and `on_failure` is told: after SyncFailed no
+        later checkpoint of this process may claim what this one did not sync, for the kernel forgets what it could not
+        write; after anything else `give_back` puts this one's part into the next."""
         disk = Disk(self._filesystem, 4)
         try:
             self._sync_logs(disk)
-            if self._sync_root or any(work.sync_parent for work in self._work):
+            if self.sync_root or any(work.sync_parent for work in self.work):
                 disk.sync_directory(self._files.directory)
             self._publish(disk)
         except StorageError as error:
-            self._on_failure(f"an earlier checkpoint failed: {error}")
+            self._on_failure(error)
             raise
         finally:
             disk.close()
 
+    def give_back(self) -> None:
+        """Loop's thread, after a failed `run`."""
+        for work in self.work:
+            if self._is_current(work.log):
+                work.give_back()
+
     def _sync_logs(self, disk: Disk) -> None:
-        if len(self._work) < LOGS_FOR_THREADS:
-            for work in self._work:
+        if len(self.work) < LOGS_FOR_THREADS:
+            for work in self.work:
                 work.run(disk)
             return
         with ThreadPoolExecutor(SYNC_THREADS, "checkpoint") as threads:
-            parts = [self._work[first::SYNC_THREADS] for first in range(SYNC_THREADS)]
-            for done in [threads.submit(self._sync_some, part) for part in parts]:
-                done.result()
+            parts = [self.work[first::SYNC_THREADS] for first in range(SYNC_THREADS)]
+            done = [threads.submit(self._sync_some, part) for part in parts]
+        failures = [failure for part in done if isinstance(failure := part.exception(), StorageError)]
+        # What is final must not hide behind what is not.
+        for failure in sorted(failures, key=lambda failure: not isinstance(failure, SyncFailed)):
+            raise failure
+        for part in done:
+            part.result()
 
     def _sync_some(self, part: list[CheckpointWork]) -> None:
         disk = Disk(self._filesystem, 4)
@@ -194,11 +201,11 @@ class Checkpoint:
 
     def _publish(self, disk: Disk) -> None:
         with self._files.lock:
-            current = [work for work in self._work if self._is_current(work.log)]
+            current = [work for work in self.work if self._is_current(work.log)]
             for work in current:
                 self._files.take_in(work)
             self._files.write(disk)
         for work in current:
-            for path in work.discarded:
+            for path in work.discardable:
                 disk.rename_if_there(path, path + DELETED_SUFFIX)
                 self._discards.add_delayed(path + DELETED_SUFFIX, delay_ms=work.log.config.file_delete_delay_ms)

@@ -38,8 +38,13 @@ def read_checkpoint(disk: Disk, path: str) -> dict[TopicPartition, int]:
     """What the file says; empty if it is missing. Raises CorruptionError if it is not a checkpoint."""
     if not disk.exists(path):
         return {}
+    return decode_checkpoint(disk.read_all(path), path)
+
+
+def decode_checkpoint(data: bytes, path: str) -> dict[TopicPartition, int]:
+    """Raises CorruptionError if `data` is not such a file."""
     try:
-        lines = disk.read_all(path).decode().splitlines()
+        lines = data.decode().splitlines()
         version, count = int(lines[0]), int(lines[1])
         entries = [line.split(" ") for line in lines[2:]]
         offsets = {(topic, int(partition)): int(offset) for topic, partition, offset in entries}

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from broker.log.batch_cleaning import CleaningRules, clean_batch
 from broker.log.cleaned_transactions import CleanedTransactions
@@ -137,10 +137,10 @@ class Compaction:
                 offsets, self._now_ms, self._config.delete_retention_ms, self._last_offsets, self.end_offset
             )
             transactions = CleanedTransactions(self._aborted)
-            for segments in self._grouped():
+            for segments, end_offset in self._grouped():
                 group = _Group(segments)
                 self._groups.append(group)
-                self._clean(disk, group, rules, transactions)
+                self._clean(disk, group, replace(rules, end_offset=end_offset), transactions)
             disk.sync_directory(self.log.directory)
         finally:
             disk.close()
@@ -166,8 +166,8 @@ class Compaction:
                 break
         return offsets
 
-    def _grouped(self) -> Iterator[list[Segment]]:
-        """Neighbours that fit into one segment together, by size and by relative offset."""
+    def _grouped(self) -> Iterator[tuple[list[Segment], int]]:
+        """Neighbours that fit into one segment together, by size and by relative offset, and where they end."""
         group: list[Segment] = []
         size = 0
         for index, segment in enumerate(self._segments):
@@ -178,12 +178,12 @@ class Compaction:
                 and end - 1 - group[0].base_offset <= RELATIVE_OFFSET_MAX
             )
             if group and not fits:
-                yield group
+                yield group, segment.base_offset
                 group, size = [], 0
             group.append(segment)
             size += segment.size_bytes
         if group:
-            yield group
+            yield group, self.end_offset
 
     def _clean(self, disk: Disk, group: _Group, rules: CleaningRules, transactions: CleanedTransactions) -> None:
         stem = group.segments[0].stem

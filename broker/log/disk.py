@@ -11,7 +11,7 @@ import errno
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from wal import File, Filesystem, make_directory_durably, storage_error, write_atomically
+from wal import File, Filesystem, make_directory_durably, storage_error, sync_error, write_atomically
 
 Buffer = bytes | bytearray | memoryview
 
@@ -174,32 +174,32 @@ class Disk:
             self.rename(source, target)
 
     def sync(self, path: str) -> bool:
-        """Make the contents of `path` durable. False if it is gone: then nobody needs them."""
+        """Make the contents of `path` durable. False if it is gone: then nobody needs them. SyncFailed is final."""
+        open_file = self._files.get(path)
         try:
-            file = self._files.get(path)
-            if file is not None:
-                file.datasync()
-                return True
-            file = self.filesystem.open(path)
-            try:
-                file.datasync()
-            finally:
-                file.close()
-            return True
+            file = open_file or self.filesystem.open(path)
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise storage_error(error, "sync", path) from error
+            raise storage_error(error, "open", path) from error
+        try:
+            file.datasync()
+        except OSError as error:
+            raise sync_error(error, "sync", path) from error
+        finally:
+            if open_file is None:
+                file.close()
+        return True
 
     def sync_directory(self, path: str) -> bool:
-        """Make the names in `path` durable. False if it is gone."""
+        """Make the names in `path` durable. False if it is gone. SyncFailed is final."""
         try:
             self.filesystem.sync_directory(path)
             return True
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise storage_error(error, "sync directory", path) from error
+            raise sync_error(error, "sync directory", path) from error
 
     def forget(self, path: str) -> None:
         """Close `path` if it is open (it is about to be renamed, removed or replaced)."""

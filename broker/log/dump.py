@@ -1,235 +1,264 @@
-"""Reading the files of a log for people: `millstream log dump` of a segment, an index, a snapshot or a checkpoint.
+"""Reading the files of a data directory for people: what `millstream log dump` shows of a file of the logs.
 
-`dump_file` gives one row per entry and, where the bytes are not what they should be, a row that says so and where; it
-never stops at the first problem if the rest can still be made out. It opens no log and changes nothing.
+One item per batch, entry or line, and where the bytes are not what they should be an item whose `problem` says so and
+where; reading goes on behind it as far as the rest can still be made out. Opens nothing and changes nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from struct import Struct
+from typing import Any
 
-from crc32c import crc32c
-
+from broker.log.checkpoints import decode_checkpoint
+from broker.log.journal_entries import KINDS, decode
+from broker.log.leader_epochs import FILE_NAME as LEADER_EPOCHS_FILE
 from broker.log.leader_epochs import LeaderEpochs
 from broker.log.offset_index import OFFSET_ENTRY
+from broker.log.partition_directory import METADATA_FILE, decode_metadata
 from broker.log.producer_state import ProducerStates
 from broker.log.time_index import TIME_ENTRY
-from broker.log.transaction_index import TRANSACTION_ENTRY
+from broker.log.transaction_index import TRANSACTION_ENTRY, AbortedTransaction
 from broker.log.validation import DECOMPRESSED_BYTES_MAX
 from protocol.errors import KafkaError
 from protocol.records import (
-    RECORD_BATCH_HEADER_SIZE,
     BatchHeader,
+    Buffer,
+    Record,
     peek_batch_header,
     read_control_type,
     read_records,
+    verify_crc,
 )
-from wal import CorruptionError, Filesystem, read_atomic
+from wal import CorruptionError
 
-Value = int | str | bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class DumpRow:
-    """`fields` in the order to show them; `problem` is empty where all is well."""
-
-    position: int
-    fields: dict[str, Value]
-    problem: str = ""
+Item = dict[str, Any]
+NOT_RISING = "the entry does not rise above the one before"
 
 
-@dataclass(frozen=True, slots=True)
-class DumpOptions:
-    """`records`: also the records of each batch, `values_bytes_max` of key and value each."""
-
-    records: bool = False
-    values_bytes_max: int = 200
+def is_log_file(name: str) -> bool:
+    return _dumper_of(name) is not None
 
 
-def dump_file(filesystem: Filesystem, path: str, options: DumpOptions | None = None) -> Iterator[DumpRow]:
-    """Rows of the file at `path`, told by its name. Raises StorageError if it cannot be read, ValueError if its name is
-    none that a log has."""
-    name = path.rpartition("/")[2]
-    suffix = next((suffix for suffix in _DUMPERS if name.endswith(suffix)), None)
-    if suffix is None:
-        raise ValueError(f"{name} is not a file of a log; those end in {', '.join(_DUMPERS)}")
-    data = read_atomic(filesystem, path)
-    if data is None:
-        raise FileNotFoundError(path)
-    base_offset = int(name[:20]) if name[:20].isdigit() else 0
-    return _DUMPERS[suffix](data, base_offset, options or DumpOptions())
+def dump_file(name: str, data: Buffer, *, records: bool = False) -> Iterator[Item | Record]:
+    """What the file called `name`, one for which `is_log_file` holds, has in it; with `records` also the records behind
+    the item of each batch."""
+    stem, _, suffix = name.rpartition(".")
+    base_offset = int(stem) if stem.isdigit() else 0
+    if suffix == "log":
+        return _batches(data, base_offset=base_offset, records=records)
+    dumper = _dumper_of(name)
+    assert dumper is not None, name
+    return iter(dumper(data, base_offset))
 
 
-def _dump_segment(data: bytes, base_offset: int, options: DumpOptions) -> Iterator[DumpRow]:
+def dump_journal_entry(kind: int, payload: Buffer, *, records: bool = False) -> Iterator[Item | Record]:
+    """What one entry of the node's journal says; with `records` also the batches in it and their records."""
+    try:
+        entry = decode(kind, payload)
+    except CorruptionError as error:
+        yield {"problem": str(error)}
+        return
+    item: Item = {"kind": KINDS[kind], "topic_id": entry.topic_id.hex(), "partition": entry.partition}
+    yield item | {"leader_epoch": entry.leader_epoch, "offset": entry.offset, "bytes": len(entry.records)}
+    if records:
+        yield from _batches(bytes(entry.records), base_offset=0, records=True)
+
+
+# --- batches -----------------------------------------------------------------------------------------------------
+
+
+def _batches(data: Buffer, *, base_offset: int, records: bool) -> Iterator[Item | Record]:
     position, next_offset = 0, base_offset
     while position < len(data):
         try:
             header = peek_batch_header(data, position)
         except KafkaError as error:
-            yield DumpRow(position, {"bytes": len(data) - position}, f"no batch begins here: {error.message}")
+            yield _problem(position, f"no batch begins here: {_text(error)}", bytes=len(data) - position)
             return
-        problem = _batch_problem(data, position, header, next_offset)
-        yield DumpRow(position, _batch_fields(data, position, header), problem)
+        item = _batch(position, header)
         if position + header.size_bytes > len(data):
+            yield item | {"problem": f"the batch is longer than the {len(data) - position} bytes left"}
             return
-        if options.records and not problem:
-            yield from _dump_records(data, position, header, options)
+        if header.base_offset < next_offset:
+            item["problem"] = f"offset {header.base_offset} comes after offset {next_offset - 1}"
+        yield from _whole_batch(data, position, header, item, records=records)
         next_offset = max(next_offset, header.next_offset)
         position += header.size_bytes
 
 
-def _batch_problem(data: bytes, position: int, header: BatchHeader, next_offset: int) -> str:
-    end = position + header.size_bytes
-    if end > len(data):
-        return f"the batch has {header.size_bytes} bytes, the file {len(data) - position} more"
-    if crc32c(memoryview(data)[position + 21 : end]) != header.crc:
-        return "the checksum is wrong"
-    if header.base_offset < next_offset:
-        return f"offset {header.base_offset} comes after offset {next_offset - 1}"
-    return ""
-
-
-def _batch_fields(data: bytes, position: int, header: BatchHeader) -> dict[str, Value]:
-    codec = header.attributes & 7
-    fields: dict[str, Value] = {
+def _batch(position: int, header: BatchHeader) -> Item:
+    item: Item = {
+        "position": position,
         "base_offset": header.base_offset,
         "last_offset": header.last_offset,
-        "count": header.record_count,
-        "size": header.size_bytes,
+        "records": header.record_count,
+        "bytes": header.size_bytes,
         "leader_epoch": header.partition_leader_epoch,
-        "compression": header.compression.name.lower() if codec <= 4 else codec,
+        "compression": _compression(header),
         "timestamp_type": "LogAppendTime" if header.is_log_append_time else "CreateTime",
         "max_timestamp": header.max_timestamp,
-        "crc": header.crc,
     }
-    if header.producer_id >= 0:
-        fields["producer_id"] = header.producer_id
-        fields["producer_epoch"] = header.producer_epoch
-        fields["base_sequence"] = header.base_sequence
-        fields["transactional"] = header.is_transactional
     if header.has_delete_horizon:
-        fields["delete_horizon_ms"] = header.base_timestamp
-    if header.is_control:
-        fields["control"] = _control_name(data, position, header)
-    return fields
+        item["delete_horizon_ms"] = header.base_timestamp
+    if header.producer_id >= 0:
+        item |= {"producer_id": header.producer_id, "producer_epoch": header.producer_epoch}
+        item |= {"base_sequence": header.base_sequence, "transactional": header.is_transactional}
+    return item
 
 
-def _control_name(data: bytes, position: int, header: BatchHeader) -> str:
-    if position + header.size_bytes > len(data) or header.size_bytes < RECORD_BATCH_HEADER_SIZE:
-        return "cut"
+def _compression(header: BatchHeader) -> str:
     try:
-        return read_control_type(data, position, header).name
+        return header.compression.name.lower()
     except KafkaError:
-        return "unreadable"
+        return f"unknown codec {header.attributes & 7}"
 
 
-def _dump_records(data: bytes, position: int, header: BatchHeader, options: DumpOptions) -> Iterator[DumpRow]:
+def _whole_batch(
+    data: Buffer, position: int, header: BatchHeader, item: Item, *, records: bool
+) -> Iterator[Item | Record]:
+    found: list[Record] = []
     try:
-        records = read_records(data, position, header, decompressed_bytes_max=DECOMPRESSED_BYTES_MAX)
+        verify_crc(data, position, header)
+        if header.is_control and header.record_count:  # compaction may have emptied it
+            item["control"] = read_control_type(data, position, header).name
+        if records:
+            found = read_records(data, position, header, decompressed_bytes_max=DECOMPRESSED_BYTES_MAX)
     except KafkaError as error:
-        yield DumpRow(position, {"base_offset": header.base_offset}, f"its records cannot be read: {error.message}")
+        item["problem"] = _text(error)
+    yield item
+    yield from found
+
+
+# --- indexes -----------------------------------------------------------------------------------------------------
+
+
+def _offset_index(data: Buffer, base_offset: int) -> Iterator[Item]:
+    for position, (offset, at), problem in _rising_entries(data, OFFSET_ENTRY):
+        yield {"offset": base_offset + offset, "position": at} | _at(position, problem)
+    yield from _rest(data, OFFSET_ENTRY)
+
+
+def _time_index(data: Buffer, base_offset: int) -> Iterator[Item]:
+    for position, (timestamp, offset), problem in _rising_entries(data, TIME_ENTRY):
+        yield {"timestamp": timestamp, "offset": base_offset + offset} | _at(position, problem)
+    yield from _rest(data, TIME_ENTRY)
+
+
+def _rising_entries(data: Buffer, entry: Struct) -> Iterator[tuple[int, tuple[int, ...], str]]:
+    """(position in the file, fields, problem). Both fields of an entry rise."""
+    before: tuple[int, ...] = (-1, -1)
+    for slot, fields in enumerate(entry.iter_unpack(_entries(data, entry))):
+        rises = fields[0] > before[0] and fields[1] > before[1]
+        yield slot * entry.size, fields, "" if rises else NOT_RISING
+        before = fields
+
+
+def _transaction_index(data: Buffer, _: int) -> Iterator[Item]:
+    for slot, (version, *fields) in enumerate(TRANSACTION_ENTRY.iter_unpack(_entries(data, TRANSACTION_ENTRY))):
+        problem = f"version {version} is not known" if version else ""
+        yield AbortedTransaction(*fields)._asdict() | _at(slot * TRANSACTION_ENTRY.size, problem)
+    yield from _rest(data, TRANSACTION_ENTRY)
+
+
+def _entries(data: Buffer, entry: Struct) -> memoryview:
+    return memoryview(data)[: len(data) - len(data) % entry.size]
+
+
+def _rest(data: Buffer, entry: Struct) -> Iterator[Item]:
+    if left := len(data) % entry.size:
+        yield _problem(len(data) - left, f"{left} bytes are no whole entry of {entry.size}")
+
+
+# --- snapshots and text ------------------------------------------------------------------------------------------
+
+
+def _producers(data: Buffer, _: int) -> Iterator[Item]:
+    try:
+        states = ProducerStates.decode(bytes(data), "the file")
+    except CorruptionError as error:
+        yield _problem(0, str(error), bytes=len(data))
         return
-    for record in records:
-        fields: dict[str, Value] = {
-            "offset": record.offset,
-            "timestamp": record.timestamp,
-            "key": _shown(record.key, options.values_bytes_max),
-            "value": _shown(record.value, options.values_bytes_max),
+    for producer_id, entry in sorted(states.entries.items()):
+        yield {
+            "producer_id": producer_id,
+            "producer_epoch": entry.producer_epoch,
+            "coordinator_epoch": entry.coordinator_epoch,
+            "last_timestamp": entry.last_timestamp,
+            "transaction_first_offset": entry.transaction_first_offset,
+            "batches": [
+                f"{batch.first_sequence}-{batch.last_sequence}@{batch.first_offset}-{batch.last_offset}"
+                for batch in entry.batches
+            ],
         }
-        if record.headers:
-            fields["headers"] = ", ".join(
-                f"{key}={_shown(value, options.values_bytes_max)}" for key, value in record.headers
-            )
-        yield DumpRow(position, fields)
 
 
-def _shown(data: bytes | None, bytes_max: int) -> str | None:
-    if data is None:
-        return None
-    text = data[:bytes_max].decode("utf-8", "backslashreplace")
-    return text if len(data) <= bytes_max else f"{text}… ({len(data)} bytes)"
-
-
-def _dump_offset_index(data: bytes, base_offset: int, _: DumpOptions) -> Iterator[DumpRow]:
-    before: tuple[int, ...] = (-1, -1)
-    for slot, entry in enumerate(OFFSET_ENTRY.iter_unpack(data[: len(data) // 8 * 8])):
-        problem = (
-            "" if entry[0] > before[0] and entry[1] > before[1] else "the entry does not rise above the one before"
-        )
-        yield DumpRow(slot * 8, {"offset": base_offset + entry[0], "position": entry[1]}, problem)
-        before = entry
-    yield from _rest(data, 8)
-
-
-def _order_problem(entry: tuple[int, ...], before: tuple[int, ...]) -> str:
-    rises = entry[0] > before[0] and entry[1] > before[1]
-    return "" if rises else "the entry does not rise above the one before"
-
-
-def _dump_time_index(data: bytes, base_offset: int, _: DumpOptions) -> Iterator[DumpRow]:
-    before: tuple[int, ...] = (-1, -1)
-    for slot, entry in enumerate(TIME_ENTRY.iter_unpack(data[: len(data) // 12 * 12])):
-        problem = (
-            "" if entry[0] > before[0] and entry[1] > before[1] else "the entry does not rise above the one before"
-        )
-        yield DumpRow(slot * 12, {"timestamp": entry[0], "offset": base_offset + entry[1]}, problem)
-        before = entry
-    yield from _rest(data, 12)
-
-
-def _dump_transaction_index(data: bytes, _: int, __: DumpOptions) -> Iterator[DumpRow]:
-    size = TRANSACTION_ENTRY.size
-    for slot, entry in enumerate(TRANSACTION_ENTRY.iter_unpack(data[: len(data) // size * size])):
-        names = ("version", "producer_id", "first_offset", "last_offset", "last_stable_offset")
-        problem = "" if entry[0] == 0 else f"version {entry[0]} is not known"
-        yield DumpRow(slot * size, dict(zip(names, entry, strict=True)), problem)
-    yield from _rest(data, size)
-
-
-def _rest(data: bytes, entry_bytes: int) -> Iterator[DumpRow]:
-    left = len(data) % entry_bytes
-    if left:
-        yield DumpRow(len(data) - left, {"bytes": left}, f"half an entry: one has {entry_bytes} bytes")
-
-
-def _dump_snapshot(data: bytes, _: int, __: DumpOptions) -> Iterator[DumpRow]:
+def _leader_epochs(data: Buffer, _: int) -> Iterator[Item]:
     try:
-        states = ProducerStates.decode(data, "the snapshot")
+        epochs = LeaderEpochs.decode(bytes(data), "the file")
     except CorruptionError as error:
-        yield DumpRow(0, {"bytes": len(data)}, str(error))
+        yield from _unreadable_lines(data, error)
         return
-    for producer_id, entry in states.entries.items():
-        yield DumpRow(
-            0,
-            {
-                "producer_id": producer_id,
-                "producer_epoch": entry.producer_epoch,
-                "coordinator_epoch": entry.coordinator_epoch,
-                "last_timestamp": entry.last_timestamp,
-                "open_transaction_first_offset": entry.transaction_first_offset,
-                "batches": ", ".join(
-                    f"{batch.first_sequence}-{batch.last_sequence}@{batch.first_offset}" for batch in entry.batches
-                ),
-            },
-        )
+    for epoch, start_offset in epochs.entries:
+        yield {"leader_epoch": epoch, "start_offset": start_offset}
 
 
-def _dump_epochs(data: bytes, _: int, __: DumpOptions) -> Iterator[DumpRow]:
+def _checkpoint(data: Buffer, _: int) -> Iterator[Item]:
     try:
-        epochs = LeaderEpochs.decode(data, "the file")
+        offsets = decode_checkpoint(bytes(data), "the file")
     except CorruptionError as error:
-        yield DumpRow(0, {"bytes": len(data)}, str(error))
+        yield from _unreadable_lines(data, error)
         return
-    for epoch, start in epochs.entries:
-        yield DumpRow(0, {"leader_epoch": epoch, "start_offset": start})
+    for (topic, partition), offset in offsets.items():
+        yield {"topic": topic, "partition": partition, "offset": offset}
 
 
-_DUMPERS: dict[str, Callable[[bytes, int, DumpOptions], Iterator[DumpRow]]] = {
-    ".log": _dump_segment,
-    ".timeindex": _dump_time_index,
-    ".txnindex": _dump_transaction_index,
-    ".index": _dump_offset_index,
-    ".snapshot": _dump_snapshot,
-    "leader-epoch-checkpoint": _dump_epochs,
+def _partition_metadata(data: Buffer, _: int) -> Iterator[Item]:
+    try:
+        topic_id = decode_metadata(bytes(data), "the file")
+    except CorruptionError as error:
+        yield from _unreadable_lines(data, error)
+        return
+    # In hexadecimal too, which is how directories of deleted partitions and the journal's entries name it.
+    yield from _lines(data)
+    yield {"topic_id": topic_id.hex()}
+
+
+def _lines(data: Buffer) -> Iterator[Item]:
+    for line in bytes(data).decode(errors="backslashreplace").splitlines():
+        yield {"line": line}
+
+
+def _unreadable_lines(data: Buffer, error: CorruptionError) -> Iterator[Item]:
+    yield _problem(0, str(error), bytes=len(data))
+    yield from _lines(data)
+
+
+def _problem(position: int, problem: str, **fields: int) -> Item:
+    return {"position": position, **fields, "problem": problem}
+
+
+def _at(position: int, problem: str) -> Item:
+    """An index entry has a `position` of its own, so where it stands is told only where something is wrong with it."""
+    return {"problem": f"byte {position}: {problem}"} if problem else {}
+
+
+def _text(error: KafkaError) -> str:
+    return error.message or error.code.name
+
+
+_DUMPERS: dict[str, Callable[[Buffer, int], Iterator[Item]]] = {
+    ".timeindex": _time_index,
+    ".txnindex": _transaction_index,
+    ".index": _offset_index,
+    ".snapshot": _producers,
+    LEADER_EPOCHS_FILE: _leader_epochs,
+    "-checkpoint": _checkpoint,
+    METADATA_FILE: _partition_metadata,
 }
+
+
+def _dumper_of(name: str) -> Callable[[Buffer, int], Iterator[Any]] | None:
+    if name.endswith(".log"):
+        return lambda data, base_offset: _batches(data, base_offset=base_offset, records=False)
+    return next((dumper for suffix, dumper in _DUMPERS.items() if name.endswith(suffix)), None)

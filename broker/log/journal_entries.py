@@ -14,6 +14,8 @@ Every payload begins with the partition it concerns (big-endian):
 
 APPEND says where it belongs because batches may leave gaps (a follower of a compacted log copies them), so the
 first batch's base offset alone does not tell a hole from a gap.
+
+The kind is the entry's version: another layout gets another number, and one that is not known here is refused.
 """
 
 from __future__ import annotations
@@ -84,7 +86,10 @@ def decode(kind: int, payload: Buffer) -> LogEntry:
     view = memoryview(payload)
     size = {APPEND: _APPEND.size, REMOVED: _PARTITION.size}.get(kind, _OFFSET.size)
     if kind not in KINDS or len(view) < size:
-        raise CorruptionError(f"a journal entry of kind {kind} with {len(view)} bytes is not one of the logs'")
+        raise CorruptionError(
+            f"a journal entry of kind {kind} with {len(view)} bytes is none that this version knows: "
+            "start the version that wrote it, or a newer one"
+        )
     if kind == APPEND:
         topic_id, partition, leader_epoch, offset = _APPEND.unpack_from(view)
         return LogEntry(kind, topic_id, partition, leader_epoch, offset, view[_APPEND.size :])

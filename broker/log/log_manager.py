@@ -5,10 +5,11 @@
     <data>/log-start-offset-checkpoint          where each log starts, if not at its first segment
     <data>/empty-producer-state-checkpoint      up to where a log is known to have no producers
     <data>/cleaner-offset-checkpoint            up to where a log is compacted
+    <data>/closed-size-checkpoint               bytes of each log's segments at a clean stop, see closed_sizes.py
     <data>/<topic>-<partition>/                 a partition's files, and partition.metadata
 
 One partition that cannot be opened does not stop the others: it is in `offline` with the reason. Everything runs on
-the loop's thread but `Checkpoint.run`, `Compaction.run` and `remove_paths`, which belong on a worker.
+the loop's thread but `Checkpoint.run`, `Compaction.run` and `remove_paths`: these belong on a worker.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 
-from broker.log.checkpointing import Checkpoint, CheckpointFiles, Discards
+from broker.log.checkpointing import Checkpoint, CheckpointFiles
 from broker.log.checkpoints import TopicPartition
-from broker.log.disk import OPEN_FILES_DEFAULT, Disk, parent_of
+from broker.log.closed_sizes import ClosedSizes, bytes_to_keep
+from broker.log.discards import Discards
+from broker.log.disk import OPEN_FILES_DEFAULT, Disk
 from broker.log.journal_entries import KINDS, REMOVED, decode
 from broker.log.log_config import LogConfig
 from broker.log.partition_directory import (
@@ -35,7 +38,7 @@ from broker.log.partition_log import PartitionLog
 from broker.log.recovery import LogIdentity, create_log, open_log
 from broker.log.replay import LogReplay
 from broker.log.truncation import begin_checkpoints
-from wal import CorruptionError, Entry, Filesystem, StorageError
+from wal import CorruptionError, Entry, Filesystem, StorageError, SyncFailed
 
 logger = logging.getLogger(__name__)
 
@@ -60,12 +63,15 @@ class LogManager:
         self.logs: dict[LogKey, PartitionLog] = {}
         self.offline: dict[TopicPartition, str] = {}
         self.files = CheckpointFiles(data_directory)
+        self._closed_sizes = ClosedSizes(self.disk, data_directory)
         self._config_of = config_of
         self._by_name: dict[TopicPartition, PartitionLog] = {}
         self._replays: dict[LogKey, LogReplay] = {}
         self._dirty: dict[PartitionLog, None] = {}
         self._discards = Discards()
         self._sync_failure = ""
+        # A checkpoint that may be tried again; its part goes into the next one.
+        self._unfinished: Checkpoint | None = None
         self._root_dirty = False
 
     # --- start -----------------------------------------------------------------------------------------------------
@@ -77,16 +83,19 @@ class LogManager:
         names = disk.list(self.data_directory)
         clean = CLEAN_SHUTDOWN_FILE in names
         self.files.read(disk)
-        if clean:
-            # Gone before the first append: a crash from now on must not look like a clean stop.
-            disk.remove(self._path(CLEAN_SHUTDOWN_FILE))
-            disk.sync_directory(self.data_directory)
+        self._closed_sizes.read()
+        disk.remove(self._path(CLEAN_SHUTDOWN_FILE))
+        # What was read decides what is removed, so it must not change back: a process may have died before its sync.
+        disk.sync_directory(self.data_directory)
         for name in names:
             if name.endswith(DELETE_SUFFIX):
                 self._discards.add(self._path(name), due_ms=now_ms)
             elif (identity := parse_directory_name(name)) is not None:
                 self._load(*identity, clean)
         self.files.forget_all_but({*self._by_name, *self.offline})
+        self._closed_sizes.forget_all_but(self.offline)
+        # Before the first append what the last stop left is gone, durably, even where a start before died over it.
+        disk.sync_directory(self.data_directory)
 
     def _load(self, topic: str, partition: int, clean: bool) -> None:
         key = (topic, partition)
@@ -105,6 +114,7 @@ class LogManager:
                 recovery_point=recovery_point or 0,
                 empty_producers_until=self.files.empty_until.get(key, -1),
                 clean=clean and recovery_point is not None,
+                closed_bytes=self._closed_sizes.get(key),
             )
             if recovery_point is None:
                 # Never checkpointed: its names may be in the page cache only, and this file, too.
@@ -114,7 +124,7 @@ class LogManager:
             logger.error("partition %s-%d is offline: %s", topic, partition, error)
             self.offline[key] = str(error)
             return
-        if log.created_files:
+        if recovery_point is None:
             log.mark_dirty()
         self._adopt(log)
         self._replays[(topic_id, partition)] = LogReplay(log, verified, log.recovery_point, start_offset)
@@ -133,7 +143,7 @@ class LogManager:
 
     def _adopt(self, log: PartitionLog) -> None:
         log.on_dirty = self._mark_dirty
-        log.on_recovery_point_lowered = self._recovery_point_lowered
+        log.on_lowered = self._lowered
         self.logs[(log.topic_id, log.partition)] = log
         self._by_name[(log.topic, log.partition)] = log
         if log.dirty.marked:
@@ -142,8 +152,9 @@ class LogManager:
     def _mark_dirty(self, log: PartitionLog) -> None:
         self._dirty[log] = None
 
-    def _recovery_point_lowered(self, log: PartitionLog) -> None:
-        self.files.lower_recovery_point(self.disk, (log.topic, log.partition), log.recovery_point)
+    def _lowered(self, log: PartitionLog, log_start: int) -> None:
+        key = (log.topic, log.partition)
+        self.files.lower(self.disk, key, recovery_point=log.recovery_point, log_start=log_start)
 
     def replay(self, entries: Iterable[Entry], *, now_ms: int = 0) -> int:
         """Repeat all of the journal's entries onto the logs, in order; returns how many concerned a log that is here.
@@ -253,17 +264,15 @@ class LogManager:
         self.files.forget((log.topic, log.partition))
         target = self._path(renamed(log.topic, log.partition, log.topic_id, suffix))
         self.disk.remove_directory(target)
-        self.disk.rename(log.directory, target)
+        with log.directory_lock:
+            log.is_gone = True
+            self.disk.rename(log.directory, target)
         self._root_dirty = True
         return target
 
     def take_deleted(self, now_ms: int) -> list[str]:
         """Paths whose delay is over, for `remove_paths` on a worker thread."""
         return self._discards.take(now_ms)
-
-    def remove_deleted(self, now_ms: int) -> int:
-        """Remove files and directories whose delay is over; returns how many."""
-        return remove_paths(self.disk.filesystem, self.take_deleted(now_ms))
 
     # --- housekeeping ----------------------------------------------------------------------------------------------
 
@@ -279,7 +288,11 @@ class LogManager:
         `run` may begin once the journal is durable up to everything enqueued by now: a recovery point must not be
         ahead of the journal, or a replay would take records of one history for those of another."""
         if self._sync_failure:
-            raise StorageError(self._sync_failure)
+            raise SyncFailed(self._sync_failure)
+        unfinished, self._unfinished = self._unfinished, None
+        if unfinished is not None:
+            unfinished.give_back()
+            self._root_dirty |= unfinished.sync_root
         logs = [log for log in self._dirty if not log.failure]
         if len(logs) < len(self._dirty):
             # Nobody syncs a log that failed: the journal keeps what it has of it.
@@ -297,7 +310,7 @@ class LogManager:
         for log in logs:
             self._dirty.pop(log, None)
         sync_root, self._root_dirty = self._root_dirty, False
-        return Checkpoint(
+        checkpoint = Checkpoint(
             sequence,
             work,
             files=self.files,
@@ -305,11 +318,16 @@ class LogManager:
             is_current=lambda log: self.logs.get((log.topic_id, log.partition)) is log,
             discards=self._discards,
             sync_root=sync_root,
-            on_failure=self._checkpoint_failed,
+            on_failure=lambda error: self._checkpoint_failed(checkpoint, error),
         )
+        return checkpoint
 
-    def _checkpoint_failed(self, reason: str) -> None:
-        self._sync_failure = reason
+    def _checkpoint_failed(self, checkpoint: Checkpoint, error: StorageError) -> None:
+        """On the checkpoint's thread."""
+        if isinstance(error, SyncFailed):
+            self._sync_failure = f"{error}; a failed sync is not repeated: restart this node, which recovers"
+        else:
+            self._unfinished = checkpoint
 
     def _path(self, name: str) -> str:
         return f"{self.data_directory}/{name}"
@@ -323,23 +341,10 @@ class LogManager:
             log.close()
         with self.files.lock:
             self.files.write(self.disk)
-        # A log that is offline, that failed, or whose last checkpoint never ran must be looked at by the next start,
-        # which after a clean stop believes that a log ends at its recovery point.
+        # A log that is offline, that failed, or whose last checkpoint never ran must be looked at by the next start:
+        # after a clean stop it believes that a log ends at its recovery point.
         unsynced = any(log.failure or log.recovery_point < log.log_end_offset for log in self.logs.values())
         if not self.offline and not unsynced:
+            self._closed_sizes.write({key: bytes_to_keep(log) for key, log in self._by_name.items()})
             self.disk.write_atomically(self._path(CLEAN_SHUTDOWN_FILE), b"version: 0\n")
         self.disk.close()
-
-
-def remove_paths(filesystem: Filesystem, paths: list[str]) -> int:
-    """Remove what `take_deleted` gave; returns how many. For a worker thread."""
-    disk = Disk(filesystem, 1)
-    for parent in {parent_of(path) for path in paths if path.endswith(DELETE_SUFFIX)}:
-        # The new name first: a directory that came back under its old one must come back whole.
-        disk.sync_directory(parent)
-    for path in paths:
-        if path.endswith(DELETE_SUFFIX):
-            disk.remove_directory(path)
-        else:
-            disk.remove(path)
-    return len(paths)

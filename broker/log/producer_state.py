@@ -112,7 +112,9 @@ class ProducerStates:
             expected = (batches[-1].last_sequence + 1) & 0x7FFF_FFFF if batches else 0
             if first != expected:
                 last = header.last_sequence
-                for batch in batches:
+                # The newest first: before a history that began anew at 0, a crash may bring back one that retention had
+                # given up.
+                for batch in reversed(batches):
                     if batch.first_sequence == first and batch.last_sequence == last:
                         return batch
                 raise out_of_order(header, f"the next sequence is {expected}")

@@ -6,6 +6,7 @@ Nothing here changes the log; `partition_log` does.
 from __future__ import annotations
 
 import logging
+import threading
 from bisect import bisect_right
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -42,15 +43,17 @@ class ReadableLog:
         "config",
         "created_files",
         "directory",
+        "directory_lock",
         "dirty",
         "discarded",
         "disk",
         "failure",
+        "is_gone",
         "last_offset_max",
         "log_end_offset",
         "log_start_offset",
         "on_dirty",
-        "on_recovery_point_lowered",
+        "on_lowered",
         "partition",
         "pending",
         "pending_batches",
@@ -93,15 +96,19 @@ class ReadableLog:
         self.written_end_offset = log_end_offset
         self.recovery_point = log_end_offset
         self.failure = ""
-        # Of a new log: what must be durable before its first write counts.
+        # A worker that writes into the directory holds the lock and looks whether the log still has it.
+        self.directory_lock = threading.Lock()
+        self.is_gone = False
+        # Of a new log, or one that a crash left: what must be durable, with its names, before its first write counts.
         self.created_files: list[str] = []
         self.discarded: list[str] = []
         self.snapshots = Snapshots(disk, directory)
         self.read_positions: dict[int, tuple[Segment, int]] = {}
         self.dirty = truncation.DirtyFiles()
-        # The manager hears of the first change after a checkpoint, and of a truncation below the recovery point.
+        # The manager hears of the first change after a checkpoint, and, with the start as it will be, of a truncation
+        # below the recovery point or the start.
         self.on_dirty: Callable[[PartitionLog], None] | None = None
-        self.on_recovery_point_lowered: Callable[[PartitionLog], None] | None = None
+        self.on_lowered: Callable[[PartitionLog, int], None] | None = None
         self._leader_epochs: LeaderEpochs | None = None
         self._producer_states: ProducerStates | None = None
         self._last_epoch = -2  # of the last append as leader; assigning an epoch again changes nothing

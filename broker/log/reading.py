@@ -73,7 +73,10 @@ def _read(log: ReadableLog, offset: int, max_bytes: int, end_offset: int, at_lea
         if next_offset > end_offset:
             return ReadResult(b"", offset)
     _remember(log, next_offset, segment, position + whole)
-    return ReadResult(data if whole == len(data) else data[:whole], next_offset)
+    if whole == len(data):
+        return ReadResult(data, next_offset)
+    # A view, unless it would keep more in memory than it shows.
+    return ReadResult(memoryview(data)[:whole] if whole > len(data) // 2 else data[:whole], next_offset)
 
 
 def _locate(log: ReadableLog, offset: int) -> tuple[Segment, int]:

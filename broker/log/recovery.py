@@ -1,9 +1,10 @@
 """Opening a log: by name after a clean stop, by verifying what lies above the recovery point after a crash.
 
-After a clean stop the recovery point is the log's end and nothing is read. After a crash every batch from the
-recovery point on is checked (checksum, ascending offsets); the first that is not whole and right ends the log: it
-and everything behind it is cut, the journal has what was acknowledged of it. Damage below the recovery point is
-not a torn write: nothing could bring it back, so the partition stays offline until someone looks at it.
+After a clean stop, if the segments have the bytes they had then, the recovery point is the log's end and nothing is
+read. After a crash every batch from the recovery point on is checked (checksum, ascending offsets); the first that is
+not whole and right ends the log: it and everything behind it is cut, the journal has what was acknowledged of it.
+Damage below the recovery point, and a segment missing there, is not a torn write: nothing could bring it back, so the
+partition stays offline until someone looks at it.
 
 A swap that compaction began is finished or undone first, see compaction_swap.py.
 """
@@ -14,10 +15,12 @@ import logging
 from array import array
 from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import pairwise
 
 from broker.log.compaction_swap import finish_or_undo_swaps
 from broker.log.disk import Disk
 from broker.log.log_config import LogConfig
+from broker.log.partition_directory import METADATA_FILE
 from broker.log.partition_log import PartitionLog
 from broker.log.retention import DELETED_SUFFIX
 from broker.log.segment import LOG_SUFFIX, SEGMENT_SUFFIXES, Segment, verified_batches
@@ -26,6 +29,11 @@ from protocol.records import BatchHeader
 from wal import CorruptionError
 
 logger = logging.getLogger(__name__)
+
+_GIVE_UP = (
+    "stop this node and restore the files, or delete the partition's directory to give its records up (where other "
+    "replicas have them they are copied again)"
+)
 
 
 @dataclass(slots=True)
@@ -92,8 +100,10 @@ def open_log(
     recovery_point: int,
     empty_producers_until: int,
     clean: bool,
+    closed_bytes: int | None = None,
 ) -> tuple[PartitionLog, VerifiedBatches]:
-    """Raises StorageError where the log cannot be served."""
+    """`closed_bytes`: what its segments had together when it was last closed cleanly, if that is known. Raises
+    StorageError where the log cannot be served."""
     names = finish_or_undo_swaps(disk, identity.directory, disk.list(identity.directory))
     bases = _remove_leftovers(disk, identity.directory, names)
     segments = [Segment(disk, identity.directory, base) for base in bases]
@@ -101,6 +111,11 @@ def open_log(
         # Retention or DeleteRecords gave it up, and a crash came before its files went.
         for path in segments.pop(0).paths:
             disk.remove(path)
+    found_bytes = sum([segment.size_bytes for segment in segments]) if closed_bytes is not None else 0
+    if found_bytes != closed_bytes:
+        _check_joins(identity, segments, log_start_offset, recovery_point)
+        if closed_bytes is not None and found_bytes < closed_bytes:
+            raise _shrunk(identity, found_bytes, closed_bytes)
     if not segments:
         segments = [Segment(disk, identity.directory, log_start_offset, 0)]
         disk.create(segments[0].log_path)
@@ -112,10 +127,43 @@ def open_log(
     log.snapshots.offsets = sorted(int(name[:20]) for name in names if name.endswith(SNAPSHOT_SUFFIX))
     _make_missing_indexes(log, set(names))
     verified = VerifiedBatches(recovery_point)
-    if clean and recovery_point >= segments[-1].base_offset:
+    if clean and found_bytes == closed_bytes and recovery_point >= segments[-1].base_offset:
         return log, verified
     _verify_tail(log, verified)
+    # A start before may have died between a removal here and its sync: before the next write what is gone stays gone.
+    log.created_files = [f"{identity.directory}/{METADATA_FILE}"]
     return log, verified
+
+
+def _check_joins(identity: LogIdentity, segments: list[Segment], log_start_offset: int, recovery_point: int) -> None:
+    """CorruptionError where segments are missing whose records were synced: what is left would be served with a hole.
+
+    The point was lowered to 0, durably, before a log was begun anew further on, so above the start it vouches for it.
+    """
+    if recovery_point <= log_start_offset:
+        return
+    if not segments or segments[0].base_offset > log_start_offset:
+        raise _missing(identity, log_start_offset, segments[0].base_offset if segments else recovery_point)
+    for segment, following in pairwise(segments):
+        if following.base_offset > recovery_point:
+            return
+        end_offset = segment.find_end_offset()
+        if end_offset < following.base_offset:
+            raise _missing(identity, end_offset, following.base_offset)
+
+
+def _missing(identity: LogIdentity, first: int, end: int) -> CorruptionError:
+    return CorruptionError(
+        f"{identity.directory} has no segment with the offsets {first} to {end - 1}, which were synced: "
+        f"{first:020d}{LOG_SUFFIX} is missing, or was cut; {_GIVE_UP}"
+    )
+
+
+def _shrunk(identity: LogIdentity, found_bytes: int, closed_bytes: int) -> CorruptionError:
+    return CorruptionError(
+        f"the segments in {identity.directory} have {found_bytes} bytes, {closed_bytes} when this node was stopped: "
+        f"files are missing or were cut; {_GIVE_UP}"
+    )
 
 
 def _log(
@@ -242,7 +290,4 @@ def _place_of_recovery_point(log: PartitionLog, segment: Segment, base_offset: i
 
 
 def _lost_below(recovery_point: int, what: str) -> CorruptionError:
-    return CorruptionError(
-        f"{what}, although it was synced up to offset {recovery_point}: restore the file, or delete the partition's "
-        "directory to give its records up"
-    )
+    return CorruptionError(f"{what}, although it was synced up to offset {recovery_point}: {_GIVE_UP}")

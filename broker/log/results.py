@@ -41,7 +41,7 @@ class AppendResult:
 class ReadResult:
     """Whole batches as they lie in the segment. `end_offset` is exclusive: where the next read goes on."""
 
-    records: bytes
+    records: bytes | memoryview
     end_offset: int
 
 

@@ -48,13 +48,16 @@ def _jitter_ms(log: PartitionLog) -> int:
 
 
 def roll(log: PartitionLog) -> Segment:
-    """Seal the active segment, take a producer snapshot, begin the next segment at the log's end."""
+    """Seal the active segment, take a producer snapshot, begin the next segment where the batches of this one end.
+
+    That is the log's end, unless a cut fell between two batches of a compacted leader. Segments always join: what does
+    not join is missing, see recovery.py."""
     log.write_pending()
     try:
         log.active.seal()
         log.mark_dirty()
         log.snapshots.take(log)
-        segment = Segment(log.disk, log.directory, log.log_end_offset, 0)
+        segment = Segment(log.disk, log.directory, log.active.find_end_offset(), 0)
         log.disk.create(segment.log_path)
     except StorageError as error:
         log.abandon(error)

@@ -84,7 +84,14 @@ class Segment:
     def max_timestamp(self) -> int:
         if self._max_timestamp is None:
             self._max_timestamp, self.offset_of_max_timestamp = self.time_index.last()
+            if self.size_bytes and not self._has_batch(self._max_timestamp, self.offset_of_max_timestamp):
+                # Retention believes it: an index that lies would have records deleted too early, or never.
+                self.rebuild_indexes()
         return self._max_timestamp
+
+    def _has_batch(self, max_timestamp: int, offset: int) -> bool:
+        found = self.find_batch(offset) if max_timestamp != NO_TIMESTAMP and offset >= self.base_offset else None
+        return found is not None and found[1].max_timestamp == max_timestamp
 
     def append(self, buffers: Sequence[Buffer], batches: Sequence[IndexedBatch], interval_bytes: int) -> None:
         """Write `buffers`, which hold `batches`."""
@@ -178,6 +185,14 @@ class Segment:
         """A batch start at or before `offset` by an index that keeps its word, else 0."""
         last_offset, position = self.offset_index.floor(offset)
         return position if position and self._is_batch_start(position, last_offset) else 0
+
+    def find_end_offset(self) -> int:
+        """Where the last batch in the file ends (exclusive); the base offset where there is none. Reads the headers
+        behind the last index entry. CorruptionError where they do not lead to the file's end."""
+        end_offset = self.base_offset
+        for _, header in self.scan(self.trusted_start(self.base_offset + RELATIVE_OFFSET_MAX)):
+            end_offset = header.next_offset
+        return end_offset
 
     def flush_indexes(self) -> list[str]:
         """Bring the index files up to date, without sync; returns the paths that changed."""

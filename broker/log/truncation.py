@@ -1,7 +1,7 @@
 """Cutting a log at its end or start, and making what it wrote durable: the changes that are not appends.
 
-A cut below the recovery point first lowers that point on disk: were the node to crash in between, what is above it
-is verified again instead of being trusted. The journal's TRUNCATE entry then repeats the cut.
+A cut below the recovery point, or the log's start, first lowers that on disk: were the node to crash in between, what
+is above it is verified again instead of being trusted. The journal's TRUNCATE entry then repeats the cut.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def truncate_to(log: PartitionLog, offset: int, *, repair: bool = False) -> None
     found = active.find_batch(offset) if active.size_bytes else None
     if found is not None:
         offset = min(offset, found[1].base_offset)
-    _lower_recovery_point(log, offset)
+    _lower(log, offset)
     log.mark_dirty()
     _drop_segments(log, log.segments[index + 1 :])
     log.dirty.segments[active.base_offset] = active
@@ -65,7 +65,7 @@ def truncate_to(log: PartitionLog, offset: int, *, repair: bool = False) -> None
 def restart_at(log: PartitionLog, offset: int) -> None:
     """Drop all segments; the log is empty and goes on at `offset`."""
     log.make_names_durable()
-    _lower_recovery_point(log, 0)
+    _lower(log, 0)
     log.mark_dirty()
     segment = Segment(log.disk, log.directory, offset, 0)
     old = [kept for kept in log.segments if kept.base_offset != offset]
@@ -89,13 +89,17 @@ def restart_at(log: PartitionLog, offset: int) -> None:
     _forget_state_from(log, offset)
 
 
-def _lower_recovery_point(log: PartitionLog, offset: int) -> None:
+def _lower(log: PartitionLog, offset: int) -> None:
     lowest = log.dirty.lowest_end_offset
     log.dirty.lowest_end_offset = offset if lowest is None else min(lowest, offset)
-    if offset < log.recovery_point:
-        log.recovery_point = offset
-        if log.on_recovery_point_lowered is not None:
-            log.on_recovery_point_lowered(log)
+    if offset < log.recovery_point or offset < log.log_start_offset:
+        before, log.recovery_point = log.recovery_point, min(log.recovery_point, offset)
+        try:
+            if log.on_lowered is not None:
+                log.on_lowered(log, min(log.log_start_offset, offset))
+        except StorageError:
+            log.recovery_point = before  # the next try must write it
+            raise
 
 
 def _drop_segments(log: PartitionLog, dropped: list[Segment]) -> None:
@@ -146,8 +150,11 @@ class CheckpointWork:
         is gone was dropped, nobody needs it."""
         for path in self.files:
             disk.sync(path)
-        if self.epochs is not None and disk.exists(self.directory):
-            disk.write_atomically(self.log.leader_epochs_path, self.epochs)
+        if self.epochs is not None:
+            with self.log.directory_lock:
+                # Once the log is gone its directory may be that of another topic of this name.
+                if not self.log.is_gone:
+                    disk.write_atomically(self.log.leader_epochs_path, self.epochs)
         elif self.sync_directory:
             disk.sync_directory(self.directory)
 
@@ -159,6 +166,22 @@ class CheckpointWork:
         log.recovery_point = max(log.recovery_point, point)
         if self.sync_parent:
             log.created_files = []
+
+    @property
+    def discardable(self) -> list[str]:
+        """`discarded`, but for names that a log which was begun anew has taken meanwhile."""
+        taken = {path for segment in list(self.log.segments) for path in segment.paths}
+        return [path for path in self.discarded if path not in taken]
+
+    def give_back(self) -> None:
+        """The checkpoint failed where it may be tried again: the log's next one takes this part along."""
+        log = self.log
+        log.dirty.files.update(dict.fromkeys(self.files))
+        log.dirty.directory |= self.sync_directory
+        log.discarded = self.discardable + log.discarded
+        if self.epochs is not None:
+            log.leader_epochs.dirty = True
+        log.mark_dirty()
 
     def take_back(self, dirty: DirtyFiles) -> None:
         """Undo `begin_checkpoint`, before anything else happened to the log."""

@@ -6,10 +6,23 @@ so the images of two brokers that applied the same records are equal.
 """
 
 from broker.metadata.delta import MetadataDelta, PartitionChange
+from broker.metadata.features import (
+    KRAFT_VERSION,
+    METADATA_VERSION,
+    NEWEST_LEVEL,
+    SUPPORTED,
+    SUPPORTED_BEFORE,
+    finalized,
+    gated,
+    is_supported,
+    require_known,
+)
+from broker.metadata.formats import encode_records, restricted
 from broker.metadata.image import (
     EMPTY_IMAGE,
     NO_LEADER,
     BrokerRegistration,
+    FeatureRange,
     MetadataImage,
     PartitionImage,
     TopicImage,
@@ -35,7 +48,6 @@ from broker.metadata.records import (
     UnknownMetadata,
     UnregisterBrokerRecord,
     decode_records,
-    encode_records,
 )
 from broker.metadata.snapshot import decode_snapshot, encode_snapshot, image_records
 from broker.metadata.topic_names import (
@@ -49,10 +61,15 @@ from broker.metadata.topic_names import (
 __all__ = [
     "CONSUMER_OFFSETS",
     "EMPTY_IMAGE",
+    "KRAFT_VERSION",
+    "METADATA_VERSION",
+    "NEWEST_LEVEL",
     "NO_LEADER",
     "RESOURCE_BROKER",
     "RESOURCE_GROUP",
     "RESOURCE_TOPIC",
+    "SUPPORTED",
+    "SUPPORTED_BEFORE",
     "TRANSACTION_STATE",
     "BrokerChangeRecord",
     "BrokerEndpoint",
@@ -61,6 +78,7 @@ __all__ = [
     "ClusterIdRecord",
     "ConfigRecord",
     "FeatureLevelRecord",
+    "FeatureRange",
     "MemberRecord",
     "MetadataDelta",
     "MetadataImage",
@@ -81,7 +99,12 @@ __all__ = [
     "decode_snapshot",
     "encode_records",
     "encode_snapshot",
+    "finalized",
+    "gated",
     "image_records",
     "is_internal",
+    "is_supported",
+    "require_known",
+    "restricted",
     "topic_name_problem",
 ]

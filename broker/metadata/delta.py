@@ -226,6 +226,8 @@ class MetadataDelta:
             incarnation_id=record.incarnation_id,
             fenced=record.fenced,
             in_controlled_shutdown=record.in_controlled_shutdown,
+            features=record.features,
+            directory_id=record.directory_id,
         )
         self._set_broker(registration)
 
@@ -273,6 +275,7 @@ class MetadataDelta:
                 partition_epoch=record.partition_epoch,
                 adding_replicas=tuple(record.adding_replicas),
                 removing_replicas=tuple(record.removing_replicas),
+                last_directory=record.last_directory,
             )
         )
 
@@ -280,6 +283,7 @@ class MetadataDelta:
         partitions = self._topic_in_progress(record.topic_id).partitions
         old = partitions[record.partition]
         new_leader = record.leader is not None
+        last_directory = old.last_directory if record.last_directory is None else record.last_directory
         changed = replace(
             old,
             replicas=old.replicas if record.replicas is None else tuple(record.replicas),
@@ -291,6 +295,8 @@ class MetadataDelta:
             removing_replicas=(
                 old.removing_replicas if record.removing_replicas is None else tuple(record.removing_replicas)
             ),
+            # Where a leader is, there everything is from now on.
+            last_directory=last_directory if record.leader in (None, NO_LEADER) else b"",
         )
         assert changed.leader == NO_LEADER or changed.leader in changed.isr, "a leader is in sync with itself"
         partitions[record.partition] = changed

@@ -16,6 +16,8 @@ from broker.metadata.records import RESOURCE_BROKER, RESOURCE_TOPIC
 # The leader of a partition whose in-sync replicas are all away.
 NO_LEADER = -1
 
+FeatureRange = tuple[int, int]
+
 NO_CONFIGS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -30,6 +32,10 @@ class BrokerRegistration:
     incarnation_id: bytes = bytes(16)
     fenced: bool = False
     in_controlled_shutdown: bool = False
+    # The lowest and the highest level it could work at, by feature; empty where it was too old to say so.
+    features: Mapping[str, FeatureRange] = field(default_factory=dict)
+    # Of its data directory; b"" where it was too old to say so.
+    directory_id: bytes = b""
 
     @property
     def is_active(self) -> bool:
@@ -48,6 +54,9 @@ class PartitionImage:
     # KIP-455: of the reassignment that runs, if one does; both are among `replicas`.
     adding_replicas: tuple[int, ...] = ()
     removing_replicas: tuple[int, ...] = ()
+    # Where the last replica in sync was, if its broker came back with another directory: nobody may lead but a broker
+    # that has this one, or whoever an unclean election makes the leader.
+    last_directory: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ MessagePack, an array of two:
 
 Fields that have their default are left out. A reader ignores nothing: a new kind of record or a new field comes with
 a new format version, and an entry of an unknown version, kind or field is refused (`UnknownMetadata`), because a
-broker that skipped it would have another image than its peers.
+broker that skipped it would have another image than its peers. Which format has what: `formats`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-# 2: where members of the quorum answer, and replicas that are added and removed.
-FORMAT_VERSION = 2
+# 2: where members of the quorum answer, and replicas that are added and removed. 3: what brokers support. 4: which
+# directories their replicas are in.
+FORMAT_VERSION = 4
 
 # Kafka's ConfigResource types, as far as configs are kept in metadata.
 RESOURCE_TOPIC = 2
@@ -72,6 +73,10 @@ class BrokerRegistrationRecord(_Record, frozen=True, tag="broker_registration"):
     rack: str | None = None
     fenced: bool = False
     in_controlled_shutdown: bool = False
+    # The levels that it could work at, by feature: lowest and highest.
+    features: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
+    # KIP-858: of its data directory; with another disk it is another one.
+    directory_id: bytes = b""
 
 
 class BrokerChangeRecord(_Record, frozen=True, tag="broker_change"):
@@ -107,6 +112,7 @@ class PartitionRecord(_Record, frozen=True, tag="partition"):
     partition_epoch: int = 0
     adding_replicas: list[int] = msgspec.field(default_factory=list)
     removing_replicas: list[int] = msgspec.field(default_factory=list)
+    last_directory: bytes = b""
 
 
 class PartitionChangeRecord(_Record, frozen=True, tag="partition_change"):
@@ -124,6 +130,8 @@ class PartitionChangeRecord(_Record, frozen=True, tag="partition_change"):
     # KIP-455: of the reassignment that runs; empty ends it.
     adding_replicas: list[int] | None = None
     removing_replicas: list[int] | None = None
+    # The last replica in sync was in this directory, and its broker came back with another; gone with the next leader.
+    last_directory: bytes | None = None
 
 
 class RemoveTopicRecord(_Record, frozen=True, tag="remove_topic"):
@@ -177,21 +185,9 @@ _envelope_decoder = msgspec.msgpack.Decoder(_Envelope)
 _records_decoder = msgspec.msgpack.Decoder(list[MetadataRecord])
 
 
-def encode_records(records: Sequence[MetadataRecord]) -> bytes:
-    """The payload of one log entry."""
-    return _encoder.encode((_format_of(records), records))
-
-
-def _format_of(records: Sequence[MetadataRecord]) -> int:
-    """The oldest format that has these records: while a cluster is upgraded, some of its nodes know no newer one."""
-    for record in records:
-        if isinstance(record, MemberRecord):
-            return 2
-        if isinstance(record, PartitionRecord) and (record.adding_replicas or record.removing_replicas):
-            return 2
-        if isinstance(record, PartitionChangeRecord) and record.adding_replicas is not None:
-            return 2
-    return 1
+def encode_entry(records: Sequence[MetadataRecord], format_version: int) -> bytes:
+    """The payload of one log entry; `formats.encode_records` knows the format that it needs."""
+    return _encoder.encode((format_version, records))
 
 
 def decode_records(payload: bytes | bytearray | memoryview) -> list[MetadataRecord]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from broker.metadata.formats import encode_records
 from broker.metadata.image import BrokerRegistration, MetadataImage, TopicImage
 from broker.metadata.records import (
     BrokerEndpoint,
@@ -20,7 +21,6 @@ from broker.metadata.records import (
     ProducerIdsRecord,
     TopicRecord,
     decode_records,
-    encode_records,
 )
 
 _OFFSET_BYTES = 8
@@ -58,6 +58,8 @@ def _registration_record(broker: BrokerRegistration) -> BrokerRegistrationRecord
         rack=broker.rack,
         fenced=broker.fenced,
         in_controlled_shutdown=broker.in_controlled_shutdown,
+        features=dict(broker.features),
+        directory_id=broker.directory_id,
     )
 
 
@@ -74,6 +76,7 @@ def _topic_records(topic: TopicImage) -> Iterator[MetadataRecord]:
             partition_epoch=partition.partition_epoch,
             adding_replicas=list(partition.adding_replicas),
             removing_replicas=list(partition.removing_replicas),
+            last_directory=partition.last_directory,
         )
 
 

@@ -19,6 +19,7 @@ from collections import deque
 from typing import TYPE_CHECKING, cast
 
 from broker.network.exchange import Exchange
+from broker.network.flow_control import ADMISSION_TIMEOUT_S
 
 if TYPE_CHECKING:
     from broker.network.dispatch import Dispatcher
@@ -71,32 +72,33 @@ class Connection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=UNREAD_BYTES_MAX)
         peer = transport.get_extra_info("peername")
         self.client_host = peer[0] if peer else "unknown"
-        if not self.listener.admit(self):
+        if self.listener.admit(self):
+            self.dispatcher.request_bytes.join(self)
+        else:
             self._transport.close()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = self._closing = None
+        held_bytes = self._partial_bytes + self._waiting_bytes
         self._partial.clear()
         self._waiting.clear()
+        self._partial_bytes = self._waiting_bytes = 0
         request_bytes = self.dispatcher.request_bytes
-        request_bytes.forget(self)
+        request_bytes.leave(self)
         in_flight, self._in_flight = self._in_flight, deque()
         for exchange in in_flight:
             if exchange.deferred is not None:
                 exchange.deferred.abandon()
         # An abandoned request is never answered: nobody else gives its bytes back.
-        request_bytes.give_back(sum([exchange.request_bytes for exchange in in_flight]))
+        request_bytes.give_back(held_bytes + sum([exchange.request_bytes for exchange in in_flight]))
         self.listener.forget(self)
 
     def data_received(self, data: bytes) -> None:
         self._active = True
         if self._partial:
-            self._partial.append(data)
-            self._partial_bytes += len(data)
-            if self._partial_bytes < self._partial_bytes_wanted:
+            data = self._joined_to_partial(data)
+            if not data:
                 return
-            data = b"".join(self._partial)
-            self._partial.clear()
         position, end = 0, len(data)
         while end - position >= 4:
             (size,) = _SIZE.unpack_from(data, position)
@@ -108,10 +110,21 @@ class Connection(asyncio.Protocol):
                 break
             position = start + size
             self._frame_received(data, start, position)
+        gathered_bytes, self._partial_bytes = self._partial_bytes, 0
         if position < end:
             self._keep_rest(data, position)
+        request_bytes = self.dispatcher.request_bytes
+        if gathered_bytes:
+            # Only now, when what became of it is counted: for a moment it would look as if there were room.
+            request_bytes.give_back(gathered_bytes)
+            request_bytes.passed(self)
         # Every other reason to pause is looked at where it comes up; a call less per request.
-        if self._waiting or len(self._in_flight) >= REQUESTS_IN_FLIGHT_MAX or self.dispatcher.request_bytes.is_full:
+        if (
+            self._waiting
+            or self._reading_paused
+            or request_bytes.is_full
+            or len(self._in_flight) >= REQUESTS_IN_FLIGHT_MAX
+        ):
             self._pause_or_resume_reading()
 
     def pause_writing(self) -> None:
@@ -125,10 +138,25 @@ class Connection(asyncio.Protocol):
 
     # --- requests ----------------------------------------------------------------------------------------------
 
+    def _joined_to_partial(self, data: bytes) -> bytes:
+        """The whole frame with what follows it, or nothing while it is not whole."""
+        self._partial.append(data)
+        self._partial_bytes += len(data)
+        request_bytes = self.dispatcher.request_bytes
+        request_bytes.take(len(data))
+        if self._partial_bytes < self._partial_bytes_wanted:
+            if request_bytes.is_full:
+                self._pause_or_resume_reading()
+            return b""
+        data = b"".join(self._partial)
+        self._partial.clear()
+        return data
+
     def _keep_rest(self, data: bytes, position: int) -> None:
         rest = data[position:]
         self._partial = [rest]
         self._partial_bytes = len(rest)
+        self.dispatcher.request_bytes.take(len(rest))
         self._partial_bytes_wanted = 4 + _SIZE.unpack_from(rest)[0] if len(rest) >= 4 else 4
 
     def _refuse_frame(self, size: int) -> None:
@@ -149,6 +177,7 @@ class Connection(asyncio.Protocol):
         else:
             self._waiting.append((data, start, end))
             self._waiting_bytes += end - start
+            self.dispatcher.request_bytes.take(end - start)
             if self._in_flight and (deferred := self._in_flight[-1].deferred) is not None:
                 deferred.request_behind()
 
@@ -168,6 +197,7 @@ class Connection(asyncio.Protocol):
             self._waiting_bytes -= end - start
             if self._transport is not None:
                 self.dispatcher.dispatch(self, data, start, end)
+            self.dispatcher.request_bytes.give_back(end - start)
 
     def _pause_or_resume_reading(self) -> None:
         if self._transport is None:
@@ -178,7 +208,7 @@ class Connection(asyncio.Protocol):
             or len(self._waiting) >= FRAMES_WAITING_MAX
             or self._waiting_bytes >= self.listener.frame_bytes_max
             or len(self._in_flight) >= REQUESTS_IN_FLIGHT_MAX
-            or self._node_is_full()
+            or not self.dispatcher.request_bytes.may_read(self)
         )
         if full and not self._reading_paused:
             self._reading_paused = True
@@ -187,14 +217,25 @@ class Connection(asyncio.Protocol):
             self._reading_paused = False
             self._transport.resume_reading()
 
-    def _node_is_full(self) -> bool:
-        request_bytes = self.dispatcher.request_bytes
-        if request_bytes.is_full:
-            request_bytes.wait_for_room(self)
-        return request_bytes.is_full
+    @property
+    def is_within_a_frame(self) -> bool:
+        return bool(self._partial)
 
-    def go_on(self) -> None:
+    def look_for_room(self) -> None:
         self._pause_or_resume_reading()
+
+    def let_through(self) -> None:
+        self.dispatcher.call_later(ADMISSION_TIMEOUT_S, self._took_too_long, self._partial[0])
+        self._pause_or_resume_reading()
+
+    def _took_too_long(self, beginning: bytes) -> None:
+        if self._transport is None or not self._partial or self._partial[0] is not beginning:
+            return  # that frame came
+        self.dispatcher.hang_up(
+            self,
+            f"its request of {self._partial_bytes_wanted} bytes did not arrive within {ADMISSION_TIMEOUT_S:.0f} s, and "
+            "others wait for the memory",
+        )
 
     # --- answers -----------------------------------------------------------------------------------------------
 
@@ -212,12 +253,14 @@ class Connection(asyncio.Protocol):
     def flush(self) -> None:
         """Send every answer whose turn has come, in one write, and start what waited for them."""
         self._flush_scheduled = False
-        frames: list[bytes | bytearray] = []
+        frames: list[bytes | bytearray | memoryview] = []
         in_flight = self._in_flight
         answered_bytes = 0
         while in_flight and (frame := in_flight[0].frame) is not None:
             answered_bytes += in_flight.popleft().request_bytes
-            if frame:
+            if isinstance(frame, list):
+                frames += frame
+            elif frame:
                 frames.append(frame)
         self.dispatcher.request_bytes.give_back(answered_bytes)
         if self._transport is None:
@@ -256,6 +299,9 @@ class Connection(asyncio.Protocol):
     def drain(self) -> None:
         """Read no more requests, and hang up when those that were read have their answers."""
         self._draining = True
+        for exchange in tuple(self._in_flight):
+            if exchange.deferred is not None:
+                exchange.deferred.node_stops()
         if self.is_idle:
             self.close()
         else:

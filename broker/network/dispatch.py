@@ -85,6 +85,7 @@ class Dispatcher:
         self._services = services
         self._loop = loop
         self.request_bytes = RequestBytes()
+        self.call_later = loop.call_later
         self._routes: dict[tuple[int, int], _Route] = {}
         # By the first bytes of a frame, API key and version.
         self._quick_routes: dict[bytes, _QuickRoute] = {}
@@ -106,7 +107,7 @@ class Dispatcher:
         try:
             header, position = decode_request_header(frame)
         except ProtocolError as error:
-            self._hang_up(connection, f"its request header is malformed ({error})")
+            self.hang_up(connection, f"its request header is malformed ({error})")
             return
         key, version = header.api_key, header.api_version
         route = self._routes.get((key, version)) or self._route(key, version)
@@ -118,7 +119,7 @@ class Dispatcher:
             # three bytes too many.
             request, _ = route.decode(frame, position)
         except ProtocolError as error:
-            self._hang_up(connection, f"its {route.api.key.name} v{version} request is malformed ({error})")
+            self.hang_up(connection, f"its {route.api.key.name} v{version} request is malformed ({error})")
             return
         context = RequestContext(
             key,
@@ -156,7 +157,7 @@ class Dispatcher:
             )
         except Exception:  # the boundary, as in _begin; whether it has taken a place in the order is not known here
             logger.exception("%s v%d from %s failed", route.api.key.name, quick.version, connection.client_host)
-            self._hang_up(connection, "an internal error left its request without an answer")
+            self.hang_up(connection, "an internal error left its request without an answer")
             return True
 
     def _learn(self, data: bytes, start: int, end: int) -> bool:
@@ -206,7 +207,7 @@ class Dispatcher:
     def _fail(self, exchange: Exchange, route: _Route, context: RequestContext, error: Exception) -> None:
         """A handler raised: hang up if it asked for that; otherwise it is our fault, and the client hears of it."""
         if isinstance(error, CloseConnection):
-            self._hang_up(exchange.connection, str(error))
+            self.hang_up(exchange.connection, str(error))
             return
         logger.error(
             "%s v%d from client %r at %s failed",
@@ -218,7 +219,7 @@ class Dispatcher:
         )
         response = error_response(route.api.response, ErrorCode.UNKNOWN_SERVER_ERROR)
         if response is None or exchange.frame is not None:
-            self._hang_up(exchange.connection, "an internal error has no place in this API's response")
+            self.hang_up(exchange.connection, "an internal error has no place in this API's response")
         else:
             exchange.respond(response)
 
@@ -247,12 +248,12 @@ class Dispatcher:
         """
         api = self._apis.get(key)
         if api is None:
-            self._hang_up(connection, f"API key {key} is not served (see ApiVersions)")
+            self.hang_up(connection, f"API key {key} is not served (see ApiVersions)")
             return
         served = 0 if key == ApiKey.API_VERSIONS else min(max(version, api.min_version), api.max_version)
         response = unsupported_version_response(api)
         if response is None:
-            self._hang_up(
+            self.hang_up(
                 connection,
                 f"{api.key.name} v{version} is not served, only v{api.min_version} to v{api.max_version}",
             )
@@ -267,7 +268,7 @@ class Dispatcher:
         connection.expect(exchange)
         exchange.respond(response)
 
-    def _hang_up(self, connection: Connection, why: str) -> None:
+    def hang_up(self, connection: Connection, why: str) -> None:
         logger.warning("closing the connection of %s: %s", connection.client_host, why)
         connection.close()
 

@@ -3,6 +3,9 @@
 One `PeerConnection` is one ordered stream: answers come in the order of the requests, so a request that is not
 answered in time takes the connection with it, and everything under way fails with `PeerUnreachable`. The next request
 connects again; after a failure, not before a back-off that grows to `BACKOFF_S_MAX` and is spread by chance.
+
+A connection begins with the question what the other side speaks (`peer_versions`): requests go out in the newest
+version that both know.
 """
 
 from __future__ import annotations
@@ -14,15 +17,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
+from broker.network.peer_versions import ASKED_IN_VERSION, NoCommonVersion, PeerVersions, question
 from protocol import Request, Response, decoder, encoder
-from protocol.errors import ProtocolError
+from protocol.errors import ErrorCode, ProtocolError
 from protocol.framing import FrameSplitter, frame
 from protocol.headers import RequestHeader, decode_response_header, encode_request_header
+from protocol.messages.api_versions import ApiVersionsResponse
 
 BACKOFF_S_MIN = 0.02
 BACKOFF_S_MAX = 0.5
 # A host that drops packets answers nothing at all; one on the same network answers in a millisecond.
 CONNECT_TIMEOUT_S = 2.0
+# A node whose port is open and that is busy is not one that is gone.
+QUESTION_TIMEOUT_S = 10.0
 FRAME_BYTES_MAX = 256 * 1024 * 1024
 IN_FLIGHT_MAX = 10_000
 # What the other side has not read yet: above it one-way messages are dropped.
@@ -30,6 +37,10 @@ UNSENT_BYTES_MAX = 64 * 1024 * 1024
 
 Address = tuple[str, int]
 R = TypeVar("R", bound=Response)
+
+
+def who(address: Address) -> str:
+    return f"{address[0]}:{address[1]}"
 
 
 class PeerUnreachable(Exception):
@@ -68,13 +79,20 @@ class PeerConnection:
     def is_connected(self) -> bool:
         return self._link is not None
 
+    @property
+    def versions(self) -> PeerVersions | None:
+        """What the other side speaks; None while there is no connection."""
+        return None if self._link is None else self._link.versions
+
     async def connect(self) -> None:
         """Return with an open connection, or raise PeerUnreachable. Waits out the back-off of earlier failures."""
         if self._link is None:
             await self._connected()
 
     async def send(self, request: Request, response_type: type[R], *, version: int, timeout_ms: float) -> R:
-        """The answer to `request`. Raises PeerUnreachable, also after `timeout_ms`, which counts from the sending."""
+        """The answer to `request`, sent in `version` or the newest older one that both sides know.
+
+        Raises PeerUnreachable, also after `timeout_ms`, which counts from the sending."""
         link = self._link or await self._connected()
         future = link.send(request, response_type, version)
         timer = self._loop.call_later(timeout_ms / 1000, link.abort, f"no answer within {timeout_ms:.0f} ms")
@@ -88,7 +106,10 @@ class PeerConnection:
         link = self._link
         if link is None or link.is_congested:
             return False
-        link.post(request, version)
+        try:
+            link.post(request, version)
+        except NoCommonVersion:
+            return False
         return True
 
     def close(self) -> None:
@@ -132,21 +153,54 @@ class PeerConnection:
         address = self._address()
         if address is None:
             raise self._failed("its address is not known")
-        host, port = address
+        link = await self._open(address)
+        try:
+            versions = await self._ask_versions(link, address)
+        except asyncio.CancelledError:
+            link.abort("closed here")
+            raise
+        if versions is None:
+            link = await self._open(address)
+            versions = PeerVersions.before(who(address))
+        link.versions = versions
+        self._failures = 0
+        if link.ended.done():
+            raise self._failed(f"{who(address)} closed the connection at once")
+        self._link = link
+        return link
+
+    async def _open(self, address: Address) -> _Link:
         try:
             async with asyncio.timeout(self._connect_timeout_s):
                 _, link = await self._loop.create_connection(
-                    lambda: _Link(self._client_id, self._loop, self._link_ended), host, port
+                    lambda: _Link(self._client_id, self._loop, self._link_ended), *address
                 )
         except TimeoutError:
-            raise self._failed(f"{host}:{port} does not answer") from None
+            raise self._failed(f"{who(address)} does not answer") from None
         except OSError as error:
-            raise self._failed(f"{host}:{port}: {error.strerror or error}") from None
-        self._failures = 0
-        if link.ended.done():
-            raise self._failed(f"{host}:{port} closed the connection at once")
-        self._link = link
+            raise self._failed(f"{who(address)}: {error.strerror or error}") from None
         return link
+
+    async def _ask_versions(self, link: _Link, address: Address) -> PeerVersions | None:
+        """None where it hangs up at the question: a node from before there was one, or one that ends."""
+        if link.ended.done():
+            return None
+        try:
+            async with asyncio.timeout(QUESTION_TIMEOUT_S):
+                asked = link.send(question(), ApiVersionsResponse, ASKED_IN_VERSION)
+                response = cast(ApiVersionsResponse, await asked)
+        except TimeoutError:
+            raise self._refused(link, f"{who(address)} does not say what it speaks") from None
+        except PeerUnreachable:
+            return None
+        if response.error_code:
+            code = ErrorCode(response.error_code).name
+            raise self._refused(link, f"{who(address)} answers ApiVersions with {code}")
+        return PeerVersions.answered(who(address), response)
+
+    def _refused(self, link: _Link, reason: str) -> PeerUnreachable:
+        link.abort(reason)
+        return self._failed(reason)
 
     def _failed(self, reason: str) -> PeerUnreachable:
         self._failures += 1
@@ -185,6 +239,8 @@ class _Link(asyncio.Protocol):
         self._in_flight: deque[_Expected] = deque()
         self._reason = "the connection was closed by the other side"
         self.ended: asyncio.Future[None] = loop.create_future()
+        # None until the other side has said it.
+        self.versions: PeerVersions | None = None
 
     @property
     def is_congested(self) -> bool:
@@ -199,7 +255,10 @@ class _Link(asyncio.Protocol):
         if self.is_congested:
             raise PeerUnreachable("too much is under way already" if self._transport else self._reason)
         future: asyncio.Future[Response] = self._loop.create_future()
-        self._write(request, version, response_type, future)
+        try:
+            self._write(request, version, response_type, future)
+        except NoCommonVersion as problem:
+            raise PeerUnreachable(str(problem)) from None
         return future
 
     def post(self, request: Request, version: int) -> None:
@@ -219,6 +278,8 @@ class _Link(asyncio.Protocol):
     ) -> None:
         key = request.__schema__.api
         assert key is not None and self._transport is not None
+        if self.versions is not None:
+            version = self.versions.common(key, request.__schema__.versions[0], version)
         self._correlation_id = self._correlation_id + 1 & 0x7FFF_FFFF
         self._in_flight.append(_Expected(self._correlation_id, key, version, response_type, future))
         body = bytearray()

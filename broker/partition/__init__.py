@@ -12,6 +12,7 @@ from broker.partition.host import (
 )
 from broker.partition.isr import FollowerProgress
 from broker.partition.leader import LeaderRole, Promise, Proposal
+from broker.partition.new_names import NewNames
 from broker.partition.partition import Partition
 from broker.partition.readable import ReadableReplica
 from broker.partition.table import PartitionTable
@@ -24,6 +25,7 @@ __all__ = [
     "HighWatermarkCheckpoint",
     "IsolationLevel",
     "LeaderRole",
+    "NewNames",
     "Partition",
     "PartitionHost",
     "PartitionRead",

@@ -9,7 +9,7 @@ from typing import Protocol
 from broker.log import PartitionLog
 from broker.metadata import PartitionImage
 from broker.partition import isr as rules
-from broker.partition.isr import FollowerProgress
+from broker.partition.isr import UNKNOWN_BROKER_EPOCH, FollowerProgress
 from broker.partition.offset_waiters import OffsetWaiters, Waiter
 from protocol.errors import ErrorCode, KafkaError
 
@@ -30,9 +30,13 @@ class LeaderHost(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """An isr that the controller was asked for, and the partition epoch at which it was asked."""
+    """An isr that the controller was asked for, and the partition epoch at which it was asked.
+
+    `broker_epochs`, one for each: of the incarnations that this leader saw in sync (KIP-903); -1 for the leader itself
+    and for who has not fetched from it."""
 
     isr: tuple[int, ...]
+    broker_epochs: tuple[int, ...]
     partition_epoch: int
 
 
@@ -197,7 +201,8 @@ class LeaderRole:
         wanted = tuple(node_id for node_id in self.replicas if node_id in kept or self._may_join(node_id))
         if set(wanted) == set(self.isr):
             return None
-        self.proposal = Proposal(wanted, self.partition_epoch)
+        epochs = tuple(self._known_epoch(node_id) for node_id in wanted)
+        self.proposal = Proposal(wanted, epochs, self.partition_epoch)
         self.isr_or_config_changed()
         return self.proposal
 
@@ -241,6 +246,10 @@ class LeaderRole:
                 is_eligible=self._is_eligible(node_id),
             )
         )
+
+    def _known_epoch(self, node_id: int) -> int:
+        follower = self.followers.get(node_id)
+        return UNKNOWN_BROKER_EPOCH if follower is None else follower.broker_epoch
 
     def _is_eligible(self, node_id: int) -> bool:
         return self._host.is_eligible(node_id, self.followers[node_id].broker_epoch)

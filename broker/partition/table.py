@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 
 from broker.clock import Clock
 from broker.durability import Durability
-from broker.log import LogConfig, LogManager, TopicPartition, journal_entries
+from broker.log import LogConfig, LogManager, PartitionLog, TopicPartition, journal_entries
 from broker.metadata import (
     EMPTY_IMAGE,
     NO_LEADER,
@@ -25,6 +24,7 @@ from broker.metadata import (
 )
 from broker.partition.isr import UNKNOWN_BROKER_EPOCH
 from broker.partition.partition import Partition
+from broker.partition.turns import Turns
 from protocol.errors import ErrorCode
 from wal import StorageError
 
@@ -68,12 +68,10 @@ class PartitionTable:
         # Until the metadata of the start is applied: what has no directory then was not created just now.
         self._is_starting = True
         self._to_write: list[Partition] = []
-        # Who waits for what this turn of the loop appends, and the same of the turns before that are not durable yet.
-        self._appended_now: list[Callable[[], None]] = []
-        self._turns: dict[int, list[Callable[[], None]]] = {}
-        self._turn_count = 0
+        self._turns = Turns()
         self._on_leadership: list[OnLeadership] = []
         self._on_role: list[OnRole] = []
+        self._on_opened: Callable[[PartitionLog], None] = _no_worker
         self._on_write_refused: list[Callable[[Partition, StorageError], None]] = []
         self._on_isr_change: Callable[[Partition], None] = _no_controller
         # Cut off from the controller for so long that others lead: this node leads nothing, whatever its image says.
@@ -113,6 +111,10 @@ class PartitionTable:
 
     def on_role(self, callback: OnRole) -> None:
         self._on_role.append(callback)
+
+    def on_opened(self, callback: Callable[[PartitionLog], None]) -> None:
+        """`callback` is told of each log that a partition was given, new or found on the disk."""
+        self._on_opened = callback
 
     def on_write_refused(self, callback: Callable[[Partition, StorageError], None]) -> None:
         self._on_write_refused.append(callback)
@@ -210,6 +212,7 @@ class PartitionTable:
             logger.error("partition %s-%d is offline: %s", topic.name, index, error)
             self._offline[topic.name, index] = self._offline[topic.topic_id, index] = topic.topic_id
             return None
+        self._on_opened(log)
         high_watermark = self._high_watermarks.get((topic.name, index))
         partition = Partition(log, self, high_watermark=high_watermark)
         if is_missing:
@@ -296,51 +299,38 @@ class PartitionTable:
         self._on_isr_change(partition)
 
     def schedule_write(self, partition: Partition) -> None:
-        if not self._to_write and not self._appended_now:
+        if not self._to_write and not self._turns.has_waiters:
             self._loop.call_soon(self.write_out)
         self._to_write.append(partition)
 
     def when_durable(self, waiter: Callable[[], None]) -> None:
         """Run `waiter` once when everything appended so far, by whichever partition, is durable, or was refused: the
         leaders' promises say which. One wait for all of a request, however many partitions it has."""
-        if not self._to_write and not self._appended_now:
+        if not self._to_write and not self._turns.has_waiters:
             self._loop.call_soon(self.write_out)
-        self._appended_now.append(waiter)
+        self._turns.wait(waiter)
 
     def write_out(self) -> None:
         """Write what this turn appended, then let the committer begin: it finds all of the turn's entries."""
         partitions, self._to_write = self._to_write, []
-        waiters, self._appended_now = self._appended_now, []
         for partition in partitions:
             partition.write_out()
-        if waiters:
-            self._turn_count += 1
-            self._turns[self._turn_count] = waiters
-            self.durability.after_all(partial(self._turn_is_durable, self._turn_count))
+        self._turns.written(self.durability)
         self.durability.wake()
-
-    def _turn_is_durable(self, turn: int) -> None:
-        _run_all(self._turns.pop(turn, []))
 
     def fail_all(self, reason: str) -> None:
         """The journal failed: nothing is acknowledged any more, reading goes on."""
         for partition in self:
             partition.fail(reason)
-        turns, self._turns = self._turns, {}
-        for waiters in turns.values():
-            _run_all(waiters)
-
-
-def _run_all(waiters: list[Callable[[], None]]) -> None:
-    for waiter in waiters:
-        try:
-            waiter()
-        except Exception:  # a guard: one request's fault must not leave those of other clients waiting
-            logger.exception("what waited for the journal failed")
+        self._turns.end_all()
 
 
 def _no_controller(partition: Partition) -> None:
     """Before anyone carries proposals to a controller; they stay proposed, which is safe."""
+
+
+def _no_worker(log: PartitionLog) -> None:
+    """Where nobody makes names durable beforehand, the first write of a log does."""
 
 
 def _nobody_waits() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from broker.metadata import MetadataImage, MetadataPublisher, decode_records, decode_snapshot
+from broker.metadata import MetadataImage, MetadataPublisher, decode_records, decode_snapshot, require_known
 from broker.quorum.snapshots import Snapshot
 from broker.quorum.waiters import OffsetWaiters
 from protocol.errors import KafkaError
@@ -26,6 +26,8 @@ class AppliedLog:
     def apply(self, entries: Sequence[Entry]) -> int:
         """Returns how many bytes of log that was. Raises UnknownMetadata."""
         batches = [decode_records(entry.data) for entry in entries if entry.kind is EntryKind.NORMAL]
+        for records in batches:
+            require_known(records)
         index = entries[-1].index
         if batches:
             self._publisher.apply(batches, index)
@@ -35,6 +37,7 @@ class AppliedLog:
     def load(self, snapshot: Snapshot) -> None:
         """Raises UnknownMetadata."""
         _, records = decode_snapshot(snapshot.content)
+        require_known(records)
         self._publisher.replace(records, snapshot.metadata.index)
         self._reached(snapshot.metadata.index)
 

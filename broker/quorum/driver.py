@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from broker.metadata import MetadataPublisher, MetadataRecord, encode_records
 from broker.quorum.applied import AppliedLog
 from broker.quorum.campaigns import Campaigns
-from broker.quorum.log_storage import LogStorage
+from broker.quorum.log_storage import open_log
 from broker.quorum.outcomes import Outcomes, copy_of, failure_of, refusal
 from broker.quorum.peers import Peers
 from broker.quorum.quorum import QuorumSettings
@@ -129,16 +129,14 @@ class RaftQuorum:
         if target is not None:
             self._node.transfer_leadership(target)
             self._readies.turn_soon()
-            await self.watch.changed_within(STOP_TIMEOUT_S)
+            await self.watch.changed_or_lost(target, STOP_TIMEOUT_S)
 
     # --- start and stop ------------------------------------------------------------------------------------------
 
     async def start(self, publisher: MetadataPublisher) -> None:
-        settings = self._settings
         self._applied = AppliedLog(publisher)
-        self._storage = LogStorage(
-            self._filesystem, self._directory, bootstrap=settings.bootstrap, limits=settings.limits
-        )
+        self._storage = open_log(self._filesystem, self._directory, self._settings)
+        self.began_empty = self._storage.began_empty
         try:
             self._begin()
         except BaseException:

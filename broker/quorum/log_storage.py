@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import struct
 
+from broker.quorum.quorum import QuorumSettings
 from broker.quorum.snapshots import Snapshot, SnapshotFile, check
 from raft import Configuration, Entry, EntryKind, HardState, Ready, SnapshotChunk, SnapshotMetadata
 from raft.storage import limit_bytes
@@ -42,11 +43,30 @@ def unpack_restored(payload: Buffer) -> tuple[int, int]:
     return index, term
 
 
+def open_log(filesystem: Filesystem, directory: str, settings: QuorumSettings) -> LogStorage:
+    """Raises StorageError, as LogStorage."""
+    return LogStorage(
+        filesystem,
+        directory,
+        bootstrap=settings.bootstrap,
+        limits=settings.limits,
+        must_exist=settings.log_must_exist,
+    )
+
+
 class LogStorage:
     """Implements `raft.Storage`. `bootstrap` is the configuration of a log that holds nothing yet."""
 
-    def __init__(self, filesystem: Filesystem, directory: str, *, bootstrap: Configuration, limits: JournalLimits):
-        """Raises StorageError, CorruptionError where files are missing or damaged."""
+    def __init__(
+        self,
+        filesystem: Filesystem,
+        directory: str,
+        *,
+        bootstrap: Configuration,
+        limits: JournalLimits,
+        must_exist: bool = False,
+    ):
+        """Raises StorageError, CorruptionError where files are missing or damaged, or all are that must exist."""
         self._directory = directory
         self._bootstrap = bootstrap
         self._snapshot_file = SnapshotFile(filesystem, directory)
@@ -64,8 +84,15 @@ class LogStorage:
         # Of the worker: which snapshot the file holds.
         self._file_index = self.snapshot().index
         self._journal = Journal.open(filesystem, directory, limits)
+        # Nothing is remembered of an earlier life: no vote, no entry.
+        self.began_empty = self._journal.durable_sequence == 0 and self._snapshot is None
         try:
-            if self._journal.durable_sequence == 0 and self._snapshot is None:
+            if self.began_empty and must_exist:
+                raise CorruptionError(
+                    f"the metadata log in {directory} is gone, and with it this node's votes: restore it, or empty the "
+                    "whole data directory, so that the node joins as one with a new disk and is filled by the others"
+                )
+            if self.began_empty:
                 # So that a journal that is there can be told from one that was lost.
                 self._stage_hard_state(self._hard_state)
                 self._journal.commit()

@@ -27,6 +27,8 @@ class QuorumSettings:
 
     bootstrap: Configuration
     directory_id: bytes = NO_DIRECTORY
+    # Whether this directory has been part of a cluster: then a log that holds nothing has been lost.
+    log_must_exist: bool = False
     tick_ms: int = 50
     heartbeat_ticks: int = 2
     # A leader that is silent for this long, up to twice, is replaced.

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
+from broker.metadata import SUPPORTED_BEFORE, FeatureRange
 from broker.network import Address, PeerConnection, PeerUnreachable
 from protocol.messages.internal import RaftMessagesRequest
 from raft import Message, encode_message
@@ -103,6 +104,14 @@ class RaftTransport:
     def is_connected(self, node_id: int) -> bool:
         peer = self._peers.get(node_id)
         return peer is not None and peer.connection.is_connected
+
+    def features_of(self, node_id: int) -> Mapping[str, FeatureRange] | None:
+        """The levels that this node could work at, by feature; None where it is not connected."""
+        peer = self._peers.get(node_id)
+        versions = None if peer is None else peer.connection.versions
+        if versions is None:
+            return None
+        return SUPPORTED_BEFORE if versions.features is None else versions.features
 
     async def stop(self) -> None:
         peers, self._peers = list(self._peers.values()), {}

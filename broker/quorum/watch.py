@@ -29,6 +29,7 @@ class LeadershipWatch:
         self._on_leader: list[Callable[[], None]] = []
         self._on_lost: list[Callable[[int], None]] = []
         self._waiting: list[asyncio.Future[None]] = []
+        self._awaited: tuple[int, asyncio.Future[None]] | None = None
 
     def on_active(self, callback: Callable[[bool], None]) -> None:
         self._on_active.append(callback)
@@ -46,9 +47,12 @@ class LeadershipWatch:
         self._waiting.append(future)
         return future
 
-    async def changed_within(self, timeout_s: float) -> None:
-        """As `changed`, or when the time is up."""
-        await asyncio.wait([self.changed()], timeout=timeout_s)
+    async def changed_or_lost(self, node_id: int, timeout_s: float) -> None:
+        """As `changed`; also when that node is gone, which was to lead next, or when the time is up."""
+        lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._awaited = (node_id, lost)
+        await asyncio.wait([self.changed(), lost], timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        self._awaited = None
 
     def notify(self, quorum: Led) -> None:
         """Something about the leadership may have changed."""
@@ -77,5 +81,7 @@ class LeadershipWatch:
 
     def peer_lost(self, node_id: int) -> None:
         self.lost.add(node_id)
+        if self._awaited is not None and self._awaited[0] == node_id and not self._awaited[1].done():
+            self._awaited[1].set_result(None)
         for callback in self._on_lost:
             callback(node_id)

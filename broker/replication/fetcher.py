@@ -21,6 +21,7 @@ from typing import Protocol
 from broker.network import PeerUnreachable
 from broker.partition import FollowerRole
 from broker.replication.fetch_session import FetchBounds, FetchSession, PartitionKey
+from broker.replication.throttle import ReplicationThrottle
 from protocol.errors import ErrorCode, KafkaError
 from protocol.messages.fetch import FetchRequest, FetchResponse, PartitionData
 from protocol.records import read_batch_header
@@ -59,12 +60,14 @@ class Peer(Protocol):
 class Followed:
     """One partition of a fetcher."""
 
-    __slots__ = ("failures", "key", "named_offset", "problem", "retry", "role")
+    __slots__ = ("failures", "has_all", "key", "named_offset", "problem", "retry", "role")
 
     def __init__(self, role: FollowerRole) -> None:
         self.role = role
         self.key: PartitionKey = (role.log.topic_id, role.log.partition)
         self.named_offset = -1
+        # Whether it had everything that the leader called committed when it was last heard of.
+        self.has_all = False
         self.failures = 0
         # What was wrong last, told in the log when it changes.
         self.problem = ""
@@ -83,7 +86,11 @@ class Fetcher:
         limits: Callable[[], FetcherLimits],
         write_out: Callable[[], None],
         loop: asyncio.AbstractEventLoop,
+        throttle: ReplicationThrottle | None = None,
     ) -> None:
+        self._throttle = throttle
+        self._held_back: dict[Followed, None] = {}
+        self._pause: asyncio.TimerHandle | None = None
         self.leader_id = leader_id
         self._peer = peer
         self._new_session = new_session
@@ -122,6 +129,7 @@ class Fetcher:
             return
         followed.role.on_stored = None
         self._to_name.pop(followed, None)
+        self._held_back.pop(followed, None)
         if followed.retry is not None:
             followed.retry.cancel()
         if followed in self._storing:
@@ -132,6 +140,8 @@ class Fetcher:
 
     async def stop(self) -> None:
         self._is_stopped = True
+        if self._pause is not None:
+            self._pause.cancel()
         for key in list(self._followed):
             self.remove(key)
         self._peer.close()
@@ -152,6 +162,7 @@ class Fetcher:
         self._will_go_on = False
         if self._is_stopped or self._storing or not self._followed:
             return
+        self._hold_back()
         if self._requests and (not self._to_name or self._requests >= REQUESTS_MAX or not self._session.is_open):
             return
         limits = self._limits()
@@ -163,6 +174,26 @@ class Fetcher:
         exchange = self._loop.create_task(self._exchange(request, self._session, limits))
         self._exchanges.add(exchange)
         exchange.add_done_callback(self._exchanges.discard)
+
+    def _hold_back(self) -> None:
+        """What is not named the leader does not send: partitions that lag wait while too much is fetched."""
+        throttle = self._throttle
+        if throttle is None or not self._to_name or not throttle.is_exceeded:
+            return
+        for followed in list(self._to_name):
+            log = followed.role.log
+            may_wait = not followed.has_all and throttle.covers(log.topic, log.partition)
+            if may_wait and not throttle.is_in_sync(log.topic, log.partition):
+                del self._to_name[followed]
+                self._held_back[followed] = None
+        if self._held_back and self._pause is None:
+            self._pause = self._loop.call_later(throttle.pause_s, self._go_on_with_held_back)
+
+    def _go_on_with_held_back(self) -> None:
+        self._pause = None
+        held_back, self._held_back = self._held_back, {}
+        self._to_name |= held_back
+        self._go_on_soon()
 
     async def _exchange(self, request: FetchRequest, session: FetchSession, limits: FetcherLimits) -> None:
         try:
@@ -225,6 +256,7 @@ class Fetcher:
                 self._append(followed, data.records)
             start_offset = role.log.log_start_offset
             role.learn(high_watermark=data.high_watermark, log_start_offset=data.log_start_offset)
+            followed.has_all = role.log.log_end_offset >= data.high_watermark
             if role.log.log_start_offset != start_offset and followed not in self._storing:
                 self._to_name[followed] = None  # the leader waits for it (DeleteRecords)
         except (KafkaError, StorageError) as error:
@@ -237,6 +269,9 @@ class Fetcher:
         if read_batch_header(records).base_offset < followed.role.log.log_end_offset:
             return  # an answer to an earlier naming: it has them already
         followed.role.append(records)
+        log = followed.role.log
+        if self._throttle is not None and self._throttle.covers(log.topic, log.partition):
+            self._throttle.record(len(records))
         self._storing.add(followed)
 
     def _stored(self, followed: Followed) -> None:

@@ -79,7 +79,11 @@ class IsrChanges:
     async def _propose(self, proposals: list[tuple[Partition, Proposal]]) -> None:
         changes = [
             IsrChange(
-                partition.topic_id, partition.index, partition.leader_epoch, proposal.partition_epoch, proposal.isr
+                partition.topic_id,
+                partition.index,
+                partition.leader_epoch,
+                proposal.partition_epoch,
+                tuple(zip(proposal.isr, proposal.broker_epochs, strict=True)),
             )
             for partition, proposal in proposals
         ]

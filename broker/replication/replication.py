@@ -14,6 +14,7 @@ from broker.partition import HighWatermarkCheckpoint, Partition, PartitionTable
 from broker.replication.fetch_session import FetchBounds, FetchSession, PartitionKey
 from broker.replication.fetcher import Fetcher, FetcherLimits, Peer
 from broker.replication.isr_changes import Controller, IsrChanges
+from broker.replication.throttle import ReplicationThrottle
 from wal import StorageError
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class Replication:
         channel: Controller,
         high_watermarks: HighWatermarkCheckpoint,
         loop: asyncio.AbstractEventLoop,
+        throttle: ReplicationThrottle | None = None,
     ) -> None:
         """`connect(leader id, client id)` is a connection to where brokers reach each other."""
         self._config = config
@@ -43,6 +45,7 @@ class Replication:
         self._publisher = publisher
         self._high_watermarks = high_watermarks
         self._loop = loop
+        self._throttle = throttle
         self._node_id = partitions.node_id
         self._fetchers: dict[tuple[int, int], Fetcher] = {}
         self._fetcher_of: dict[PartitionKey, Fetcher] = {}
@@ -89,6 +92,7 @@ class Replication:
                 limits=self._limits,
                 write_out=self._partitions.write_out,
                 loop=self._loop,
+                throttle=self._throttle,
             )
         return fetcher
 

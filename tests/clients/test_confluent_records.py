@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME, KafkaError
+from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException
 from harness.broker_process import BrokerProcess
 from harness.confluent import (
     consumer,
@@ -216,3 +216,10 @@ def test_two_consumers_of_one_session_each_see_all(broker: BrokerProcess, topic:
         seen: set[int] = set()
         poll_until(reader, lambda seen=seen: len(seen) == 40, lambda record, seen=seen: seen.add(int(record.value())))  # type: ignore[misc]
         reader.close()
+
+
+def test_a_transactional_producer_is_told_the_reason(broker: BrokerProcess, topic: str) -> None:
+    client = producer(broker.bootstrap, transactional_id=topic)
+    with pytest.raises(KafkaException) as refused:
+        client.init_transactions(2)
+    assert refused.value.args[0].code() == KafkaError.UNSUPPORTED_VERSION

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from harness.broker_process import BrokerProcess
 from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
-from kafka.errors import MessageSizeTooLargeError, OffsetOutOfRangeError
+from kafka.errors import KafkaError, MessageSizeTooLargeError, OffsetOutOfRangeError
 
 CODECS = [None, "gzip", "snappy", "lz4", "zstd"]
 DEADLINE_S = 30.0
@@ -197,3 +197,10 @@ def test_a_client_pinned_to_an_older_kafka(clients: Clients, topic: str, version
     assert all(record.key == b"k" for record in records)
     consumer.commit()
     assert consumer.committed(TopicPartition(topic, 0)) == 20
+
+
+def test_a_transactional_producer_is_refused_at_once_with_the_reason(clients: Clients, topic: str) -> None:
+    """It asked for a coordinator until max_block_ms was over."""
+    producer = clients.producer(transactional_id=topic, max_block_ms=600_000)
+    with pytest.raises(KafkaError, match="UnsupportedVersion"):
+        producer.init_transactions()

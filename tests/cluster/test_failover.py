@@ -10,6 +10,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from faults_harness.cluster_scenario import PROGRESS_TIMEOUT_S, loaded
 from harness.cluster_process import ClusterProcess
+from harness.cluster_waits import leaders, wait_until_all_in_sync
 
 SESSION_S = 2.0
 
@@ -18,19 +19,6 @@ SESSION_S = 2.0
 def cluster(tmp_path: Path) -> Iterator[ClusterProcess]:
     with ClusterProcess(tmp_path, settings={"log.segment.bytes": "1048576"}) as running:
         yield running
-
-
-def leaders(cluster: ClusterProcess, topic: str) -> dict[int, tuple[int, set[int]]]:
-    """Leader and in-sync replicas of each partition."""
-    client = AdminClient({"bootstrap.servers": cluster.bootstrap, "log_level": 0})
-    partitions = client.list_topics(topic, timeout=PROGRESS_TIMEOUT_S).topics[topic].partitions
-    return {index: (partition.leader, set(partition.isrs)) for index, partition in partitions.items()}
-
-
-def wait_until_all_in_sync(cluster: ClusterProcess, topic: str) -> None:
-    deadline = time.monotonic() + PROGRESS_TIMEOUT_S
-    while any(isr != set(cluster.nodes) for _, isr in leaders(cluster, topic).values()):
-        assert time.monotonic() < deadline, f"not all in sync: {leaders(cluster, topic)}\n{cluster.log_text()[-4000:]}"
 
 
 def test_nothing_acknowledged_is_lost_when_each_node_is_killed_in_turn(cluster: ClusterProcess) -> None:

@@ -261,9 +261,19 @@ def test_a_process_without_descriptors_survives(start_broker: StartBroker) -> No
             clients.enter_context(socket.create_connection((host, int(port))))
         for _ in range(50):
             assert client.produce("t", batch(b"x", timestamp=now_ms())).error_code == 0
+        serve_until_told(client, broker, "no file descriptor is left")
         resource.prlimit(broker.process.pid, resource.RLIMIT_NOFILE, (hard, hard))
         check_served_again(broker)
+        serve_until_told(client, broker, "there are file descriptors again")
     assert broker.log_text().count("\n") < 20
+
+
+def serve_until_told(client: Wire, broker: BrokerProcess, line: str) -> None:
+    """Who is connected is served all the while."""
+    deadline = time.monotonic() + 60
+    while line not in broker.log_text():
+        assert time.monotonic() < deadline, broker.log_text()
+        assert client.produce("t", batch(b"x", timestamp=now_ms())).error_code == 0
 
 
 def check_served_again(broker: BrokerProcess) -> None:

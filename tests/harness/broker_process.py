@@ -21,7 +21,8 @@ STOP_TIMEOUT_S = 20.0
 class BrokerProcess:
     """`start` returns when the broker is ready; `kill` is kill -9, `stop` is SIGTERM and a clean end.
 
-    Settings are Kafka's keys. The same port is used after a restart, so that clients find the broker again.
+    Settings are Kafka's keys. `source` is where the code lies that it runs, if not here. The same port is used after a
+    restart, so that clients find the broker again.
     """
 
     def __init__(self, directory: Path, settings: dict[str, str] | None = None, *, port: int = 0) -> None:
@@ -32,6 +33,7 @@ class BrokerProcess:
             **(settings or {}),
         }
         self.port = port or free_ports(1)[0]
+        self.source: Path | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self.log_path = directory / "broker.log"
 
@@ -48,7 +50,7 @@ class BrokerProcess:
         self.directory.mkdir(parents=True, exist_ok=True)
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                self._command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log
+                self._command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, cwd=self.source
             )
         ready = self._wait_until_ready(self.process)
         self.port = int(ready["bootstrap"].rpartition(":")[2])

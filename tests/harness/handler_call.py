@@ -33,6 +33,7 @@ def services_of(node: MetadataNode) -> Services:
         members=absent,
         brokers=absent,
         voters=absent,
+        features=absent,
         forwarder=absent,
         node_id=NODE_ID,
         identity=node.identity,

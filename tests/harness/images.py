@@ -38,8 +38,9 @@ def cluster_of(
     shutting_down: Collection[int] = (),
     leader_epoch: int = 0,
     partition_epoch: int = 0,
+    directory_id: bytes = b"",
 ) -> MetadataImage:
-    """Brokers 1 to `brokers`, in epochs 101 and on, and the partitions of `orders`."""
+    """Brokers 1 to `brokers`, in epochs 101 and on, and the partitions of `orders`. `directory_id` is that of each."""
     delta = MetadataDelta(EMPTY_IMAGE)
     for node_id in range(1, brokers + 1):
         delta.replay(
@@ -51,6 +52,7 @@ def cluster_of(
                 None,
                 node_id in fenced,
                 node_id in shutting_down,
+                directory_id=directory_id,
             )
         )
     delta.replay(TopicRecord(TOPIC, TOPIC_ID))

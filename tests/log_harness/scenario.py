@@ -16,7 +16,7 @@ import random
 
 from simulation import SimulatedCrash, SimulatedFilesystem
 
-from broker.log import LogConfig, LogManager, PartitionLog, journal_entries
+from broker.log import LogConfig, LogManager, PartitionLog, journal_entries, remove_paths
 from log_harness.batches import NOW_MS, batch
 from log_harness.model import Operation, PartitionModel, Row
 from wal import Journal, JournalLimits, StorageError
@@ -151,7 +151,7 @@ class LogScenario:
         elif choice < 0.96:
             log.apply_retention(NOW_MS, log.log_end_offset)
             model.retained_from = max(model.retained_from, log.log_start_offset)
-            self.logs.remove_deleted(NOW_MS)
+            remove_paths(self.disk, self.logs.take_deleted(NOW_MS))
         elif choice < 0.97:
             self.restart_log(log, model)
         elif choice < 0.985:

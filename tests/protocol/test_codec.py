@@ -9,6 +9,7 @@ from codec_oracles.generated import Generator, all_messages, versions_of
 
 from protocol import ZERO_UUID, ProtocolError, decode, decoder, encode, encoder
 from protocol.api_keys import ApiKey
+from protocol.encoding import DETACHED_BYTES_MIN, Detached
 from protocol.messages import REQUESTS, RESPONSES
 from protocol.messages.api_versions import ApiVersion, ApiVersionsRequest, ApiVersionsResponse
 from protocol.messages.consumer_group_heartbeat import Assignment, ConsumerGroupHeartbeatResponse
@@ -61,6 +62,22 @@ def test_an_encoder_appends_to_what_is_there() -> None:
     out = bytearray(b"before")
     encoder(HeartbeatRequest, 0)(HeartbeatRequest(group_id="g", generation_id=1, member_id="m"), out)
     assert out == b"before\0\1g\0\0\0\1\0\1m"
+
+
+@pytest.mark.parametrize("version", versions_of(FetchResponse))
+def test_long_records_can_be_left_out_and_put_where_they_belong(version: int) -> None:
+    long, longer = b"a" * DETACHED_BYTES_MIN, memoryview(b"b" * (DETACHED_BYTES_MIN + 1))
+    contents = [long, b"short", longer, b"", None, b"c" * (DETACHED_BYTES_MIN - 1)]
+    partitions = [PartitionData(partition_index=index, records=records) for index, records in enumerate(contents)]
+    response = FetchResponse(responses=[FetchableTopicResponse(partitions=partitions)])
+    out, detached = bytearray(), list[Detached]()
+
+    encoder(FetchResponse, version)(response, out, detached)
+
+    assert [records for _, records in detached] == [long, longer]
+    for position, records in reversed(detached):
+        out[position:position] = records
+    assert out == encode(response, version)
 
 
 def test_bytes_after_the_end_are_refused() -> None:

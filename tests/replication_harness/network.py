@@ -30,6 +30,7 @@ class Link:
         self._serving: asyncio.Task[None] | None = None
         self._requests: asyncio.Queue[tuple[bytes, int, asyncio.Future[FetchResponse]]] = asyncio.Queue()
         self._closed = False
+        self.answers = 0
         self.world.links.append(self)
 
     async def send(
@@ -54,6 +55,7 @@ class Link:
 
     def answer(self, response: FetchResponse, version: int, future: asyncio.Future[FetchResponse]) -> None:
         frame = encode(response, version)
+        self.answers += 1
 
         def arrive() -> None:
             if not future.done() and self.source.is_running:

@@ -17,7 +17,7 @@ from broker.fetching import Follower, ReplicaSessions
 from broker.log import LogConfig, LogManager
 from broker.metadata import EMPTY_IMAGE, MetadataDelta, MetadataImage, MetadataPublisher
 from broker.partition import HighWatermarkCheckpoint, Partition, PartitionTable
-from broker.replication import Replication
+from broker.replication import FOLLOWER, LEADER, Replication, ReplicationThrottle, ThrottleSettings
 from broker.request import Deferred
 from protocol import decode
 from protocol.errors import ErrorCode, KafkaError
@@ -106,7 +106,9 @@ class ReplicaNode:
             lag_time_max_ms=lambda: config.replica_lag_time_max_ms,
             high_watermarks=checkpoint.read(),
         )
-        self.sessions = ReplicaSessions(choose_id=lambda: world.rng.randrange(1, 1 << 30), loop=loop)
+        self.sessions = ReplicaSessions(
+            choose_id=lambda: world.rng.randrange(1, 1 << 30), loop=loop, throttle=self._throttle(LEADER)
+        )
         self.replication = Replication(
             config=lambda: config,
             connect=lambda leader_id, client_id: Link(self, leader_id, client_id),
@@ -115,6 +117,7 @@ class ReplicaNode:
             channel=self,
             high_watermarks=checkpoint,
             loop=loop,
+            throttle=self._throttle(FOLLOWER),
         )
         self.checkpoint = checkpoint
         self.publisher.subscribe(self._image_moved)
@@ -122,6 +125,16 @@ class ReplicaNode:
         self.apply_all_soon()
         world.register(self)
         self.later(500, self._look_after)
+
+    def _throttle(self, settings: ThrottleSettings) -> ReplicationThrottle:
+        world = self.world
+        return ReplicationThrottle(
+            settings,
+            dataclasses.replace(world.config, node_id=self.node_id),
+            config=lambda: world.config,
+            publisher=self.publisher,
+            clock=world.clock,
+        )
 
     def crash(self, *, power_loss: bool) -> None:
         self.is_running = False
@@ -182,7 +195,7 @@ class ReplicaNode:
 
     async def alter_partition(self, changes: Sequence[IsrChange]) -> list[IsrChangeResult]:
         """`broker.replication.Controller`; an answer may be lost, as any may."""
-        life, image = self._life, self.publisher.image
+        life = self._life
         await asyncio.sleep(self.world.delay_ms() / 1000)
         if self._life != life or not self.is_running or self.world.is_cut_off(self.node_id):
             raise KafkaError(ErrorCode.REQUEST_TIMED_OUT, "no controller")
@@ -192,7 +205,7 @@ class ReplicaNode:
                 change.partition,
                 change.leader_epoch,
                 change.partition_epoch,
-                [(node_id, image.brokers[node_id].broker_epoch) for node_id in change.isr],
+                change.isr,
             )
             for change in changes
         ]

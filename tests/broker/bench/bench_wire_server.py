@@ -1,4 +1,6 @@
-"""A broker of a few lines, in a thread of its own: one node, records in memory, and faults where a test wants them.
+"""A broker of a few lines, in a thread of its own: records in memory, and faults where a test wants them.
+
+One node, or two of one cluster (`follow`): they share what is stored, and one of them leads everything.
 
 Real sockets and the real wire, so that workers, client and verification run against it as against any broker.
 """
@@ -32,7 +34,7 @@ from protocol.messages.metadata import (
     MetadataResponseTopic,
 )
 from protocol.messages.produce import PartitionProduceResponse, ProduceResponse, TopicProduceResponse
-from protocol.records import iterate_batches, stamp
+from protocol.records import iterate_batches, read_batch_header, stamp
 
 SERVED = (
     ApiKey.PRODUCE, ApiKey.FETCH, ApiKey.LIST_OFFSETS, ApiKey.METADATA, ApiKey.API_VERSIONS, ApiKey.CREATE_TOPICS,
@@ -52,19 +54,41 @@ class WireServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, *, store: Store = keep, error: Callable[[int], ErrorCode] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store = keep,
+        error: Callable[[int], ErrorCode] | None = None,
+        follow: WireServer | None = None,
+    ) -> None:
         super().__init__(("127.0.0.1", 0), _Connection)
         self.store = store
         self.error = error or (lambda number: ErrorCode.NONE)
-        self.topics: dict[str, list[list[bytes]]] = {}
+        self.nodes = follow.nodes if follow else []
+        self.nodes.append(self)
+        self.topics: dict[str, list[list[bytes]]] = follow.topics if follow else {}
+        self.sequences: dict[tuple[int, int], int] = follow.sequences if follow else {}  # by producer and partition
+        self.is_leader = follow is None
+        self.is_in_sync = True
+        self.fetch_error: Callable[[], ErrorCode] = lambda: ErrorCode.NONE
         self.produce_count = 0
         self.producer_ids = 0
-        self.lock = threading.Lock()
+        # Of all nodes: they share what they store.
+        self.lock: threading.Lock = follow.lock if follow else threading.Lock()
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
+    def node_id(self) -> int:
+        return self.nodes.index(self) + 1
+
+    @property
     def bootstrap(self) -> str:
-        return f"127.0.0.1:{self.server_address[1]}"
+        return ",".join(f"127.0.0.1:{node.server_address[1]}" for node in self.nodes)
+
+    def resign(self) -> None:
+        """The next node leads from now on."""
+        self.is_leader = False
+        self.nodes[self.node_id % len(self.nodes)].is_leader = True
 
     def __exit__(self, *exception: object) -> None:
         self.shutdown()
@@ -89,7 +113,7 @@ class WireServer(socketserver.ThreadingTCPServer):
                     return DeleteTopicsResponse(responses=[self._delete(name) for name in request.topic_names])
                 case ApiKey.INIT_PRODUCER_ID:
                     self.producer_ids += 1
-                    return InitProducerIdResponse(producer_id=self.producer_ids)
+                    return InitProducerIdResponse(producer_id=self.node_id * 1000 + self.producer_ids)
                 case ApiKey.LIST_OFFSETS:
                     return self._offsets(request)
                 case ApiKey.PRODUCE:
@@ -99,19 +123,24 @@ class WireServer(socketserver.ThreadingTCPServer):
         raise AssertionError(api)
 
     def _metadata(self, names: list[str]) -> MetadataResponse:
-        host, port = self.server_address[:2]
+        leader_id = next(node.node_id for node in self.nodes if node.is_leader)
+        in_sync = [node.node_id for node in self.nodes if node.is_in_sync]
         topics = [
             MetadataResponseTopic(
                 name=name,
                 error_code=0 if name in self.topics else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
                 partitions=[
-                    MetadataResponsePartition(partition_index=index, leader_id=1)
+                    MetadataResponsePartition(partition_index=index, leader_id=leader_id, isr_nodes=in_sync)
                     for index in range(len(self.topics.get(name, [])))
                 ],
             )
             for name in names
         ]
-        brokers = [MetadataResponseBroker(node_id=1, host=str(host), port=int(port))]
+        addresses = {node.node_id: node.server_address for node in self.nodes}
+        brokers = [
+            MetadataResponseBroker(node_id=node_id, host=str(address[0]), port=int(address[1]))
+            for node_id, address in addresses.items()
+        ]
         return MetadataResponse(brokers=brokers, controller_id=1, topics=topics)
 
     def _create(self, topic: Any) -> CreatableTopicResult:
@@ -142,13 +171,26 @@ class WireServer(socketserver.ThreadingTCPServer):
         for topic in request.topic_data:
             partitions = []
             for data in topic.partition_data:
-                code = self.error(self.produce_count)
                 self.produce_count += 1
+                code = self.error(self.produce_count)
+                if code is ErrorCode.NONE:
+                    code = self._check(data) if self.is_leader else ErrorCode.NOT_LEADER_OR_FOLLOWER
                 if code is ErrorCode.NONE:
                     self.store(bytes(data.records), self.topics[topic.name][data.index])
                 partitions.append(PartitionProduceResponse(index=data.index, error_code=code))
             responses.append(TopicProduceResponse(name=topic.name, partition_responses=partitions))
         return ProduceResponse(responses=responses) if request.acks else None
+
+    def _check(self, data: Any) -> ErrorCode:
+        """As brokers do: of a producer with an id sequences go on without a gap, and begin at 0."""
+        header = read_batch_header(data.records)
+        if header.producer_id < 0:
+            return ErrorCode.NONE
+        key = (header.producer_id, data.index)
+        if header.base_sequence != self.sequences.get(key, 0):
+            return ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+        self.sequences[key] = header.base_sequence + header.record_count
+        return ErrorCode.NONE
 
     def _fetch(self, request: Any) -> FetchResponse:
         responses = []
@@ -159,6 +201,7 @@ class WireServer(socketserver.ThreadingTCPServer):
                 partitions.append(
                     PartitionData(
                         partition_index=wanted.partition,
+                        error_code=self.fetch_error(),
                         high_watermark=_end(log),
                         records=_stamped(log, wanted.fetch_offset),
                     )
@@ -196,7 +239,10 @@ class _Connection(socketserver.BaseRequestHandler):
             header, position = decode_request_header(memoryview(body))
             api = ApiKey(header.api_key)
             request = decode(REQUESTS[api], header.api_version, body[position:])
-            answer = self.server.answer(api, request)
+            try:
+                answer = self.server.answer(api, request)
+            except ConnectionError:
+                return  # a fault that a test wants: the request is left without an answer
             if answer is not None:
                 head = response_header(api, header.api_version, header.correlation_id)
                 self.request.sendall(frame(head, encode(answer, header.api_version)))

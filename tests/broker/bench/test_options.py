@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 
 import pytest
 
 from broker.bench.cli import bench
-from broker.bench.command import read_options
+from broker.bench.command import Outputs, read_options
 from broker.bench.options import BenchOptions, parse_acks, parse_duration
 from broker.bench.wire import BenchError, parse_addresses
 
@@ -15,7 +16,7 @@ CHRONIK_BENCH = """
     bootstrap-servers topic concurrency message-size duration warmup-duration mode compression partitions
     replication-factor acks linger-ms batch-size request-timeout-ms message-timeout-ms report-interval-secs
     csv-output json-output consumer-group message-count rate-limit key-pattern payload-pattern create-topic
-    delete-topic-after validate disable-auto-commit
+    delete-topic-after validate disable-auto-commit prometheus-port verbose
 """
 
 
@@ -46,8 +47,8 @@ def test_every_option_of_chronik_bench_is_there_by_its_name() -> None:
 
 def test_the_command_line_becomes_options() -> None:
     arguments = {name: parameter.default for name, parameter in inspect.signature(bench).parameters.items()}
-    for name in ("csv_output", "json_output", "report", "report_interval_secs", "quiet"):
-        del arguments[name]
+    for field in dataclasses.fields(Outputs):
+        del arguments[field.name]
     arguments.update(duration="2m", warmup_duration="0s", acks="all", topic_config=["retention.ms=1000"])
 
     options = read_options(arguments)
@@ -65,11 +66,31 @@ def test_the_command_line_becomes_options() -> None:
         {"partitions": 2, "partitions_per_request": 3},
         {"compression": "zip"},
         {"duration_s": 0.0},
+        {"linger_ms": 5},
+        {"batch_size": 65536},
+        {"message_timeout_ms": 1000},
+        {"consumer_group": "others"},
+        {"client": "librdkafka", "records_per_request": 10},
+        {"client": "librdkafka", "mode": "consume", "fan_out": True},
+        {"client": "librdkafka", "mode": "metadata"},
+        {"mode": "consume", "rate_limit": 100.0},
+        {"mode": "metadata", "processes": 2},
+        {"metadata_step": "create"},
     ],
 )
 def test_what_cannot_be_run_is_refused_before_it_starts(fields: dict[str, object]) -> None:
     with pytest.raises(BenchError):
         BenchOptions(**fields)  # type: ignore[arg-type]
+
+
+def test_an_option_of_the_other_client_is_refused_by_its_name_with_what_to_do() -> None:
+    with pytest.raises(BenchError, match=r"--linger-ms is of --client librdkafka only: .*--records-per-request"):
+        BenchOptions(linger_ms=5)
+    assert BenchOptions(client="librdkafka", linger_ms=5).linger_ms == 5
+
+
+def test_what_says_only_what_is_so_anyhow_is_not_refused() -> None:
+    assert BenchOptions(linger_ms=0, batch_size=16384).client == "raw"
 
 
 def test_compressed_batches_are_told_apart_by_producer_ids() -> None:

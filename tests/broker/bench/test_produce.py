@@ -11,7 +11,7 @@ from bench_wire_server import Store, WireServer, keep
 
 from broker.bench.options import BenchOptions
 from broker.bench.produce import ProduceResult, run_produce
-from broker.bench.results import CSV_COLUMNS, append_csv, result_of, write_json
+from broker.bench.results import CSV_COLUMNS, SilentObserver, append_csv, result_of, write_json
 from broker.bench.verify import MISSING_WAIT_S
 from broker.bench.wire import Cluster, parse_addresses
 from protocol import ErrorCode
@@ -41,7 +41,7 @@ def produce(server: WireServer, options: BenchOptions) -> ProduceResult:
     cluster = Cluster(parse_addresses(server.bootstrap))
     cluster.create_topic("bench", options.partitions, 1)
     try:
-        return run_produce(cluster, options)
+        return run_produce(cluster, options, SilentObserver())
     finally:
         cluster.close()
 

@@ -13,10 +13,11 @@ from broker.bench.fetch_frames import (
     read_fetch_answer,
     walk_batches,
 )
-from broker.bench.measure import SilentObserver
 from broker.bench.options import BenchOptions
 from broker.bench.payload import IDENTITY, IDENTITY_BYTES
+from broker.bench.results import SilentObserver
 from broker.bench.run import run_benchmark
+from broker.bench.wire import Cluster, parse_addresses
 from protocol import ErrorCode, KafkaError, decode, encode
 from protocol.framing import frame
 from protocol.headers import decode_request_header, response_header
@@ -109,6 +110,15 @@ def test_consumers_read_together_what_was_asked_for(changes: dict[str, object]) 
 
     assert result.total_messages == 40
     assert result.latency_us["max"] > 0
+
+
+def test_a_topic_that_was_read_before_the_measured_part_is_said_to_be() -> None:
+    with WireServer() as server:
+        Cluster(parse_addresses(server.bootstrap)).create_topic("bench", 1, 1)
+        result = run_benchmark(options_of(server, mode="consume", duration_s=0.2), SilentObserver())
+
+    assert not result.is_clean
+    assert "--warmup-duration 0s" in result.warnings[-1]
 
 
 def test_in_a_fan_out_every_consumer_reads_everything() -> None:

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from rich.console import Console
 
-from broker.bench.measure import Measurement
+from broker.bench.cluster_servers import ClusterServers
+from broker.bench.growth import growth_pictures
+from broker.bench.load import LoadResult, Second
+from broker.bench.measurement import Measurement, measurement_of
 from broker.bench.options import BenchOptions
-from broker.bench.performance_page import render
+from broker.bench.performance_page import render, write_page
 from broker.bench.report import write_suite_report
-from broker.bench.scenarios import MORE_IS_BETTER, SCENARIOS, SIDES, Scenario, select
-from broker.bench.suite import UNITS, Outcome, ratio, save
+from broker.bench.results import result_of
+from broker.bench.scenario import MORE_IS_BETTER, SIDES, UNITS, Scenario
+from broker.bench.scenarios import SCENARIOS, select
+from broker.bench.servers import Millstream
+from broker.bench.stored import save
+from broker.bench.suite import Outcome, Suite, ratio
 from broker.bench.svg import Line, chart, number_text
+from broker.bench.warm_up import Plateau
+from broker.bench.wire import BenchError
+
+ABOUT = {"taken": "2026-01-02 03:04 UTC", "commit": "abc1234", "code": "c0de", "quick": False, "rounds": 1}
 
 
 def scenario_named(name: str) -> Scenario:
@@ -26,7 +39,9 @@ def outcome_of(name: str, **figures: list[float]) -> Outcome:
     outcome = Outcome(scenario)
     for side, values in figures.items():
         for value in values:
-            found = dict.fromkeys(("p50_us", "p99_us", "generator_starved"), 0.1) | {scenario.metric: value}
+            found = dict.fromkeys(("p50_us", "p99_us", "bytes_per_s", "generator_starved"), 0.1) | {
+                scenario.metric: value
+            }
             outcome.measurements.append(Measurement(side=side, figures=found, distribution=[(10.0, 0.5), (900.0, 1.0)]))
     return outcome
 
@@ -75,9 +90,8 @@ def test_without_a_peer_there_is_no_ratio() -> None:
 
 def test_what_is_not_run_again_stays_on_the_page(tmp_path: Path) -> None:
     path = tmp_path / "performance.json"
-    about = {"quick": False}
-    save(path, [outcome_of("auto-create-10", commit=[0.010], kafka=[0.350])], about)
-    stored = save(path, [outcome_of("auto-create-128", commit=[0.1], kafka=[0.9])], about)
+    save(path, outcome_of("auto-create-10", commit=[0.010], kafka=[0.350]), ABOUT)
+    stored = save(path, outcome_of("auto-create-128", commit=[0.1], kafka=[0.9]), ABOUT)
 
     page = render("before\n<!-- table 7 -->\nold\n<!-- end -->\nafter\n", stored)
 
@@ -89,7 +103,7 @@ def test_on_a_noisy_machine_nothing_is_said_of_bars(tmp_path: Path) -> None:
     quiet, noisy = (outcome_of("auto-create-10", commit=[0.01], kafka=[0.35]) for _ in range(2))
     noisy.measurements[0].figures["others_cores"] = 1.5
     pages = [
-        render("<!-- table 7 -->\n<!-- end -->\n", save(tmp_path / name, [outcome], {}))
+        render("<!-- table 7 -->\n<!-- end -->\n", save(tmp_path / name, outcome, ABOUT))
         for name, outcome in (("quiet", quiet), ("noisy", noisy))
     ]
 
@@ -97,20 +111,87 @@ def test_on_a_noisy_machine_nothing_is_said_of_bars(tmp_path: Path) -> None:
     assert "other programs used up to 1.5 cores" in pages[1]
 
 
-def test_what_cannot_be_run_yet_says_so_in_the_table(tmp_path: Path) -> None:
-    outcome = Outcome(scenario_named("cluster-acks1"), skipped="needs the cluster")
-    stored = save(tmp_path / "performance.json", [outcome], {})
+def test_growth_is_drawn_of_two_points_or_more(tmp_path: Path) -> None:
+    path = tmp_path / "performance.json"
+    one = save(path, outcome_of("growth-size-16", commit=[1.0], kafka=[1.0]), ABOUT)
+    assert growth_pictures(one["scenarios"]) == {}
 
-    page = render("<!-- table 2 -->\n<!-- end -->\n", stored)
+    page = tmp_path / "PERFORMANCE.md"
+    page.write_text("<!-- growth -->\n<!-- end -->\n")
+    write_page(page, save(path, outcome_of("growth-size-4096", commit=[9.0], kafka=[8.0]), ABOUT))
 
-    assert "needs the cluster" in page and "not taken yet" in page
+    names = ["growth-size-throughput", "growth-size-latency"]
+    assert [name in page.read_text() for name in names] == [True, True]
+    for name in names:
+        picture = ElementTree.parse(tmp_path / "performance" / f"{name}.svg").getroot()
+        assert len(picture.findall("{http://www.w3.org/2000/svg}circle")) == 4
+
+
+def test_the_machine_is_told_once_and_by_scenario_where_there_were_two(tmp_path: Path) -> None:
+    path = tmp_path / "performance.json"
+    about = {**ABOUT, "cores": 2, "cpu": "One", "memory_gb": 24, "system": "Linux", "python": "3.11"}
+    about |= {"kafka": "4.3.1", "java": ""}
+    one = save(path, outcome_of("start-empty", commit=[1.0]), about)
+    two = save(path, outcome_of("stop-1000", commit=[1.0]), {**about, "cpu": "Two"})
+
+    pages = [render("<!-- machine -->\n<!-- end -->\n", stored) for stored in (one, two)]
+
+    assert "2 cores (One), 24 GB" in pages[0] and "`start-empty`" not in pages[0]
+    assert "(One)" in pages[1] and "(Two)" in pages[1] and "`stop-1000`" in pages[1]
+
+
+def suite_of(**changes: Any) -> Suite:
+    fields: dict[str, Any] = {"with_peer": True, "rounds": 2, "quick": True, "console": Console(quiet=True)}
+    return Suite(**{**fields, **changes})
+
+
+def test_what_would_not_be_done_in_time_is_not_begun() -> None:
+    suite = suite_of(budget_s=100.0)
+
+    assert list(suite.run([scenario_named("auto-create-10")], {"auto-create-10": 51.0})) == []
+
+
+def test_how_long_a_scenario_takes_is_guessed_from_its_options_until_it_is_known() -> None:
+    suite, scenario = suite_of(), scenario_named("growth-size-16")
+
+    assert suite.expected_s(scenario, 30.0) == 60.0
+    assert suite.expected_s(scenario, None) > scenario.quick["duration_s"] * 2 * 2
+    assert suite.expected_s(scenario_named("start-10000"), None) > suite.expected_s(scenario_named("start-1000"), None)
+    assert suite.expected_s(scenario_named("failover"), None) < scenario_named("failover").options["duration_s"]
+    assert suite_of(with_peer=False).expected_s(scenario, None) < suite.expected_s(scenario, None)
+
+
+@pytest.mark.parametrize("changes", [{}, {"mode": "consume", "fan_out": True, "consumers": 2}], ids=str)
+def test_a_run_that_did_not_do_all_that_was_asked_for_is_no_measurement(changes: dict[str, Any]) -> None:
+    load = LoadResult(records=100, requests=100, elapsed_s=60.0)
+    options = BenchOptions(message_count=100, **changes)
+    result = result_of(options, load, None)
+    broker = ClusterServers(Path("unused"), {}, Millstream)
+
+    if changes:
+        with pytest.raises(BenchError, match="only 100 of 200"):
+            measurement_of("commit", result, broker)
+    else:
+        assert measurement_of("commit", result, broker).figures["elapsed_s"] == 60.0
+
+
+def test_a_broker_is_warm_when_it_gets_no_faster() -> None:
+    def is_warm_after(*records: int) -> bool:
+        plateau = Plateau()
+        for second, count in enumerate(records):
+            plateau.on_second(Second(float(second), records=count, elapsed_s=1.0))
+        return plateau.is_reached()
+
+    assert not is_warm_after(100, 100, 100)
+    assert not is_warm_after(10, 20, 30, 40, 50, 60, 70, 80)
+    assert is_warm_after(10, 20, 30, 40, 80, 81, 79, 80, 82, 80, 81, 83)
 
 
 def test_faults_are_told_on_the_page(tmp_path: Path) -> None:
     outcome = outcome_of("auto-create-10", commit=[1.0])
     outcome.measurements[0].faults = 3
 
-    page = render("<!-- table 7 -->\n<!-- end -->\n", save(tmp_path / "performance.json", [outcome], {}))
+    page = render("<!-- table 7 -->\n<!-- end -->\n", save(tmp_path / "performance.json", outcome, ABOUT))
 
     assert "3 records lost" in page
 
@@ -129,3 +210,12 @@ def test_a_chart_of_nothing_is_still_a_chart() -> None:
 
 def test_numbers_on_axes_are_short() -> None:
     assert [number_text(value) for value in (0.25, 12, 3400, 1_200_000)] == ["0.25", "12", "3.4k", "1.2M"]
+
+
+def test_what_a_request_costs_is_told_by_stage() -> None:
+    about = {**ABOUT, "load_average_after": 0.5}
+    entry = {"title": "one record", "about": about, "us": 3.5, "stages": {"log": 2.5, "handler": 1.0}}
+
+    page = render("<!-- budget -->\n<!-- end -->\n", {"scenarios": {}, "budget": {"produce": entry}})
+
+    assert "| log | 2.5 |" in page and "| **together** | **3.5** |" in page and "load average 0.5" in page

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from broker.config import (
     BROKER_DEFINITIONS,
     TOPIC_DEFINITIONS,
@@ -71,3 +73,10 @@ def test_the_clusters_default_shows_what_was_altered_and_nothing_else() -> None:
 
     assert (config.name, config.value) == ("log.retention.ms", "6")
     assert config.source is ConfigSource.DYNAMIC_DEFAULT_BROKER
+
+
+@pytest.mark.parametrize("properties", [{"node.id": "7"}, {"broker.id": "7"}, {"node.id": "7", "broker.id": "7"}])
+def test_both_names_of_the_nodes_number_say_which_it_is(properties: dict[str, str]) -> None:
+    """broker.id was -1 wherever node.id was set; tools that find the node by it looked in vain."""
+    configs = describe_broker(BrokerConfig.from_properties(properties))
+    assert (find(configs, "node.id").value, find(configs, "broker.id").value) == ("7", "7")

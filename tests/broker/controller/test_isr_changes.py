@@ -99,3 +99,11 @@ def test_a_leader_that_a_completed_reassignment_removes_is_told_of_the_new_one()
     now = change_of(image, records)
     assert (now.replicas, now.leader, now.leader_epoch) == ((2, 3), 2, 1)
     assert answer.error is ErrorCode.NEW_LEADER_ELECTED
+
+
+def test_a_replica_that_joins_with_the_change_that_completes_a_reassignment_may_lead_at_once() -> None:
+    image = cluster_of(4, partitions=[((4, 1), (1,), 1, (4,), (1,))])
+    asked = IsrWish(TOPIC_ID, 0, 0, 0, [(1, epoch_of(1)), (4, epoch_of(4))])
+    records, _ = decide_isr_changes(image, 1, [asked])
+    now = change_of(image, records)
+    assert (now.replicas, now.isr, now.leader) == ((4,), (4,), 4)

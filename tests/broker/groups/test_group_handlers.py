@@ -104,7 +104,10 @@ class Node:
         )
         self.controller = InternalTopics(image)
         self.services: Any = SimpleNamespace(
-            groups=self.world.coordinator, metadata=SimpleNamespace(image=image), controller=self.controller
+            groups=self.world.coordinator,
+            metadata=SimpleNamespace(image=image),
+            controller=self.controller,
+            node_id=1,
         )
 
     def send(self, key: ApiKey, version: int, request: Any, *, listener: str = "PLAINTEXT") -> Any:
@@ -137,7 +140,7 @@ def test_the_coordinator_is_found_at_the_listener_of_the_question(node: Node, ve
 
 @pytest.mark.parametrize(
     ("key_type", "code"),
-    [(1, ErrorCode.COORDINATOR_NOT_AVAILABLE), (2, ErrorCode.INVALID_REQUEST), (77, ErrorCode.INVALID_REQUEST)],
+    [(2, ErrorCode.INVALID_REQUEST), (77, ErrorCode.INVALID_REQUEST)],
 )
 def test_other_coordinators_are_not_here(node: Node, key_type: int, code: ErrorCode) -> None:
     old = node.send(ApiKey.FIND_COORDINATOR, 3, FindCoordinatorRequest(key="t", key_type=key_type))
@@ -146,6 +149,13 @@ def test_other_coordinators_are_not_here(node: Node, key_type: int, code: ErrorC
     request = FindCoordinatorRequest(coordinator_keys=["t"], key_type=key_type)
     (new,) = node.send(ApiKey.FIND_COORDINATOR, 6, request).coordinators
     assert (new.key, new.error_code, new.node_id, new.host, new.port) == ("t", code, -1, "", -1)
+
+
+def test_this_broker_is_named_for_transactions_and_it_is_its_to_refuse_them(node: Node) -> None:
+    """librdkafka asks for a coordinator until its time is over, and then says nothing of the reason."""
+    request = FindCoordinatorRequest(coordinator_keys=["t"], key_type=1)
+    (found,) = node.send(ApiKey.FIND_COORDINATOR, 6, request, listener="OUTSIDE").coordinators
+    assert (found.error_code, found.node_id, found.host, found.port) == (ErrorCode.NONE, 1, "outside", 9192)
 
 
 def test_a_coordinator_that_cannot_be_reached_is_not_available(node: Node) -> None:

@@ -60,7 +60,7 @@ def test_an_empty_transactional_id_is_an_invalid_request(version: int) -> None:
 def test_a_transactional_producer_is_refused(version: int) -> None:
     with MetadataNode() as node:
         answer = ask(node, "payments", version=version)
-        assert (answer.error_code, answer.producer_id) == (ErrorCode.COORDINATOR_NOT_AVAILABLE, -1)
+        assert (answer.error_code, answer.producer_id) == (ErrorCode.UNSUPPORTED_VERSION, -1)
 
 
 def test_without_a_disk_there_are_no_ids() -> None:

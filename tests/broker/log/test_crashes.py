@@ -49,6 +49,9 @@ LONG_STORIES = {
     "a cut below the first segment is older than what is synced": (503217, 601008, 601268, 600297),
     "a cut is in the journal before it is made": (201269, 400013, 200044),
     "a start that a cut lowered is moved when the replay is through": (803866, 903351),
+    "what a start removed stays gone, though it died before its sync": (9607574,),
+    "checkpoints that were read are durable before segments are removed for them": (9500982,),
+    "of two histories of a producer the newer counts": (9300074, 9400563),
 }
 
 

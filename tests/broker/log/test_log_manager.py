@@ -10,7 +10,7 @@ from log_harness import batch
 from log_harness.batches import NOW_MS
 from log_harness.logs import DIRECTORY, TOPIC, TOPIC_ID, LogOnDisk
 
-from broker.log import LogConfig, LogManager, journal_entries
+from broker.log import LogConfig, LogManager, journal_entries, remove_paths
 from broker.log.partition_directory import decode_metadata, encode_metadata, parse_directory_name, renamed
 from wal import CorruptionError, Entry, StorageError
 
@@ -58,8 +58,8 @@ def test_a_deleted_log_is_gone_at_once_and_its_files_after_their_delay() -> None
     on_disk.logs.delete(on_disk.log, NOW_MS)
     assert on_disk.logs.find(TOPIC_ID, 0) is None
     assert f"{TOPIC}-0" not in on_disk.disk.list(DIRECTORY)
-    assert on_disk.logs.remove_deleted(NOW_MS + 999) == 0
-    assert on_disk.logs.remove_deleted(NOW_MS + 1000) == 1
+    assert remove_paths(on_disk.disk, on_disk.logs.take_deleted(NOW_MS + 999)) == 0
+    assert remove_paths(on_disk.disk, on_disk.logs.take_deleted(NOW_MS + 1000)) == 1
     assert not [name for name in on_disk.disk.list(DIRECTORY) if name.endswith("-delete")]
     with pytest.raises(StorageError, match="was deleted"):
         on_disk.log.append_as_leader(batch(b"b"), leader_epoch=1, now_ms=NOW_MS)
@@ -109,7 +109,7 @@ def test_a_failed_sync_is_never_taken_for_done(caplog: pytest.LogCaptureFixture)
         on_disk.logs.checkpoint(1)
     assert on_disk.log.recovery_point == 0
     # The kernel has forgotten the pages; a second sync would succeed and mean nothing.
-    with pytest.raises(StorageError, match="earlier checkpoint failed"):
+    with pytest.raises(StorageError, match="failed sync is not repeated"):
         on_disk.logs.checkpoint(1)
     with caplog.at_level(logging.INFO):
         assert on_disk.append(batch(b"b")).base_offset == 1
@@ -140,3 +140,21 @@ def test_when_descriptors_run_out_some_are_given_back() -> None:
     on_disk.disk.fail("open", errno.EMFILE, path_part="other-0")
     other = on_disk.logs.get_or_create("other", b"o" * 16, 0)
     assert other.log_end_offset == 0
+
+
+def test_a_cut_below_the_start_lowers_it_durably() -> None:
+    """The file kept the old start, and the next start took what was appended below it for given up."""
+    on_disk = LogOnDisk(LogConfig(segment_bytes=400))
+    for number in range(8):
+        on_disk.append(batch(b"%d" % number))
+    on_disk.log.advance_log_start(8)
+    on_disk.logs.checkpoint(0)
+    on_disk.log.truncate_to(7)
+    on_disk.append(batch(b"again"))
+    on_disk.log.roll()
+    on_disk.append(batch(b"and more"))
+    logs = LogManager(on_disk.disk.kill(), DIRECTORY)
+    logs.load_all()
+    logs.replay([])
+    (log,) = logs.logs.values()
+    assert (log.log_start_offset, log.log_end_offset) == (7, 9)

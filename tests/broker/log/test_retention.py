@@ -7,7 +7,7 @@ from log_harness import batch, records_of
 from log_harness.batches import NOW_MS
 from log_harness.logs import LogOnDisk
 
-from broker.log import LogConfig
+from broker.log import LogConfig, remove_paths
 from protocol.errors import KafkaError
 
 
@@ -92,10 +92,10 @@ def test_files_go_after_a_checkpoint_and_their_delay() -> None:
     assert set(before) <= set(files(on_disk))
     on_disk.logs.checkpoint(0)
     assert not set(before) & set(files(on_disk))
-    assert on_disk.logs.remove_deleted(NOW_MS) == 0
+    assert remove_paths(on_disk.disk, on_disk.logs.take_deleted(NOW_MS)) == 0
     deleted = [name for name in on_disk.disk.list(on_disk.log.directory) if name.endswith(".deleted")]
     assert deleted
-    assert on_disk.logs.remove_deleted(NOW_MS + 500) == len(deleted)
+    assert remove_paths(on_disk.disk, on_disk.logs.take_deleted(NOW_MS + 500)) == len(deleted)
     assert not [name for name in on_disk.disk.list(on_disk.log.directory) if name.endswith(".deleted")]
 
 

@@ -12,6 +12,7 @@ import pytest
 from broker.clock import SystemClock
 from broker.fetching import FetchWait
 from broker.network import Api, Dispatcher, Listener, ListenerLimits
+from broker.network.flow_control import RequestBytes
 from broker.request import CloseConnection, Deferred, RequestContext
 from protocol import decode, encode
 from protocol.api_keys import ApiKey
@@ -189,6 +190,75 @@ def test_an_answer_of_none_sends_nothing_and_keeps_the_order() -> None:
         assert (await client.receive())[0] == 2
 
     serve(scenario)
+
+
+def test_an_answer_that_hangs_up_does() -> None:
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        client = await connect()
+        client.send_produce(1)
+        await until(lambda: len(served.produce) == 1)
+        served.produce[0].resolve(CloseConnection("a produce request with acks=0 failed"))
+        assert await client.is_closed()
+        await until(lambda: served.held_bytes() == 0)
+
+    serve(scenario)
+
+
+def half_and_rest(correlation_id: int) -> tuple[bytes, bytes]:
+    """An ApiVersions request of a thousand bytes in two pieces."""
+    frame = struct.pack(">ihhih", 1000, 18, 0, correlation_id, -1) + bytes(990)
+    return frame[:600], frame[600:]
+
+
+def test_half_requests_count_and_all_of_them_come_through_one_after_another() -> None:
+    """They counted for their connection only: a thousand slow senders could hold any number of bytes."""
+
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        assert served.dispatcher is not None
+        served.dispatcher.request_bytes = RequestBytes(1100, overdraft_bytes_max=500)
+        slow = [await connect(), await connect()]
+        for number, client in enumerate(slow):
+            client.writer.write(half_and_rest(number)[0])
+        await until(lambda: served.held_bytes() == 1200)
+        third = await connect()
+        third.send(18, 0, 7, b"")
+        for number, client in enumerate(slow):
+            client.writer.write(half_and_rest(number)[1])
+        assert [(await client.receive())[0] for client in [*slow, third]] == [0, 1, 7]
+        assert served.held_bytes() == 0
+
+    serve(scenario)
+
+
+def test_a_half_request_is_given_back_with_its_connection() -> None:
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        client = await connect()
+        client.writer.write(half_and_rest(1)[0])
+        await until(lambda: served.held_bytes() == 600)
+        client.writer.close()
+        await until(lambda: served.held_bytes() == 0)
+
+    serve(scenario)
+
+
+def test_who_is_let_through_and_does_not_come_to_an_end_is_closed(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        assert served.dispatcher is not None
+        served.dispatcher.request_bytes = RequestBytes(600)
+        timers: list[tuple[Callable[..., object], tuple[object, ...]]] = []
+        served.dispatcher.call_later = lambda delay, call, *arguments: timers.append((call, arguments))  # type: ignore[assignment,func-returns-value]
+        slow = await connect()
+        slow.writer.write(half_and_rest(1)[0])
+        await until(lambda: bool(timers))
+        other = await connect()
+        other.send(18, 0, 7, b"")
+        call, arguments = timers[0]
+        call(*arguments)
+        assert await slow.is_closed()
+        assert (await other.receive())[0] == 7
+
+    serve(scenario)
+    assert "did not arrive within" in caplog.text
 
 
 def test_frames_may_arrive_in_any_pieces() -> None:

@@ -10,19 +10,35 @@ import pytest
 
 from broker.network import PeerConnection, PeerUnreachable
 from protocol import ErrorCode, encode
+from protocol.api_keys import ApiKey, PrivateApiKey
 from protocol.framing import frame
 from protocol.headers import decode_request_header, response_header
+from protocol.messages.api_versions import ApiVersion, ApiVersionsResponse, SupportedFeatureKey
 from protocol.messages.controller import BrokerHeartbeatRequest, BrokerHeartbeatResponse
 from protocol.messages.internal import RaftMessagesRequest
 
 VERSION = 1
+
+
+def speaking(**ranges: tuple[int, int]) -> ApiVersionsResponse:
+    keys = {**ApiKey.__members__, **PrivateApiKey.__members__}
+    return ApiVersionsResponse(
+        api_keys=[ApiVersion(api_key=keys[n], min_version=low, max_version=high) for n, (low, high) in ranges.items()],
+        supported_features=[SupportedFeatureKey(name="metadata.version", min_version=25, max_version=26)],
+    )
+
+
+SPOKEN = speaking(BROKER_HEARTBEAT=(0, 2), RAFT_MESSAGES=(0, 0))
 FOR_EVER_MS = 60_000.0
 
 
 class OtherSide:
-    """A server that holds its answers back until it is told."""
+    """A server that holds its answers back until it is told; what it speaks it says at once, if it knows to."""
 
     def __init__(self) -> None:
+        self.speaks: ApiVersionsResponse | None = SPOKEN
+        self.connections = 0
+        self.versions: list[int] = []
         self.requests: list[tuple[int, int]] = []
         self.arrived = asyncio.Condition()
         self._writers: list[asyncio.StreamWriter] = []
@@ -34,11 +50,20 @@ class OtherSide:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.append(writer)
+        self.connections += 1
         try:
             while True:
                 (size,) = struct.unpack(">i", await reader.readexactly(4))
                 header, _ = decode_request_header(memoryview(await reader.readexactly(size)))
+                if header.api_key == ApiKey.API_VERSIONS:
+                    if self.speaks is None:
+                        writer.close()
+                        continue
+                    body = encode(self.speaks, header.api_version)
+                    writer.write(frame(response_header(ApiKey.API_VERSIONS, 0, header.correlation_id), body))
+                    continue
                 async with self.arrived:
+                    self.versions.append(header.api_version)
                     self.requests.append((header.api_key, header.correlation_id))
                     self.arrived.notify_all()
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -208,5 +233,57 @@ def test_what_is_closed_here_fails_what_is_under_way_and_tells_nobody() -> None:
         with pytest.raises(PeerUnreachable):
             await world.peer.connect()
         assert world.closed == 0
+
+    tell(story)
+
+
+def test_a_request_goes_out_in_the_newest_version_that_both_sides_know() -> None:
+    async def story(world: World) -> None:
+        world.other.speaks = speaking(BROKER_HEARTBEAT=(0, 0))
+        asked = world.ask()
+        await world.other.wait_for(1)
+        assert world.other.versions == [0]
+        key, correlation_id = world.other.requests[0]
+        world.other.say(frame(response_header(key, 0, correlation_id), encode(BrokerHeartbeatResponse(), 0)))
+        assert (await asked).error_code == 0
+
+    tell(story)
+
+
+def test_a_node_with_which_there_is_no_common_version_is_refused_aloud_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def story(world: World) -> None:
+        world.other.speaks = speaking(BROKER_HEARTBEAT=(5, 7))
+        for _ in range(2):
+            with pytest.raises(PeerUnreachable, match="takes BROKER_HEARTBEAT only in versions 5 to 7"):
+                await world.ask()
+        assert world.peer.is_connected, "about other things it can be talked to"
+        assert not world.peer.post(RaftMessagesRequest(), version=0)
+
+    tell(story)
+    told = [record.getMessage() for record in caplog.records if record.name == "broker.network.peer_versions"]
+    assert len(told) == 2
+    assert told[0].endswith("this node speaks 0 to 1: upgrade this node first")
+    assert told[1].endswith("takes RAFT_MESSAGES not at all, and this node speaks 0 to 0: upgrade that node first")
+
+
+def test_a_node_that_hangs_up_at_the_question_is_spoken_to_as_before_there_was_one() -> None:
+    async def story(world: World) -> None:
+        world.other.speaks = None
+        asked = world.ask()
+        await world.other.wait_for(1)
+        assert world.other.connections == 2
+        assert world.peer.versions is not None and world.peer.versions.features is None
+        world.other.answer(0)
+        assert (await asked).error_code == 0
+
+    tell(story)
+
+
+def test_what_a_node_supports_is_known_while_it_is_connected() -> None:
+    async def story(world: World) -> None:
+        assert world.peer.versions is None
+        await world.peer.connect()
+        assert world.peer.versions is not None
+        assert world.peer.versions.features == {"metadata.version": (25, 26)}
 
     tell(story)

@@ -13,17 +13,21 @@ from simulation import SimulatedCrash, SimulatedFilesystem
 
 from broker.controller import NewTopic
 from broker.metadata import (
+    METADATA_VERSION,
+    NEWEST_LEVEL,
     ConfigRecord,
+    FeatureLevelRecord,
     MetadataImage,
     MetadataPublisher,
     RemoveTopicRecord,
     UnknownMetadata,
 )
+from broker.metadata.features import FIRST_LEVEL
 from broker.metadata.records import RESOURCE_GROUP
 from broker.quorum import QuorumSettings, RaftQuorum, log_storage
 from protocol.errors import ErrorCode, KafkaError
 from raft import Configuration, EntryKind
-from wal import CorruptionError, Journal, StorageError
+from wal import CorruptionError, Journal, StorageError, make_directory_durably, read_checked, write_checked
 
 METADATA = f"{DATA_DIRECTORY}/metadata"
 
@@ -231,3 +235,37 @@ def test_a_crash_anywhere_also_in_snapshots_and_trims_loses_nothing_acknowledged
         disk = disk.power_loss() if rng.random() < 0.8 else disk.kill()
     with MetadataNode(disk, make_uuid=uuids) as node:
         life.check(node.image)
+
+
+@pytest.mark.parametrize(("level", "begins_with"), [(FIRST_LEVEL, b"\0\0"), (NEWEST_LEVEL, b"MSMS\0\1")])
+def test_a_snapshot_file_has_a_version_once_every_node_knows_to_look_for_one(level: int, begins_with: bytes) -> None:
+    with MetadataNode(snapshot_interval_bytes=2000) as node:
+        node.propose(FeatureLevelRecord(METADATA_VERSION, level))
+        fill(node, 30)
+        content = read_checked(node.filesystem, f"{METADATA}/snapshot")
+        assert content is not None and content.startswith(begins_with)
+        before = facts(node.image)
+        node.restart()
+        assert (facts(node.image), node.image.features) == (before, {METADATA_VERSION: level})
+
+
+def test_a_snapshot_file_of_a_newer_version_is_refused_with_what_to_do() -> None:
+    filesystem = SimulatedFilesystem()
+    make_directory_durably(filesystem, METADATA)
+    write_checked(filesystem, f"{METADATA}/snapshot", b"MSMS\0\2whatever")
+    with pytest.raises(CorruptionError, match=r"has format 2, .*start the version that wrote it"):
+        MetadataNode(filesystem)
+
+
+def test_a_node_too_old_for_a_level_that_the_cluster_reached_takes_no_part_any_more() -> None:
+    with MetadataNode() as node:
+        node.run(outcome(node, FeatureLevelRecord(METADATA_VERSION, NEWEST_LEVEL + 1)))
+        (failure,) = node.failures
+        assert isinstance(failure, UnknownMetadata)
+        assert "start the version that the others run" in str(failure)
+        assert not node.quorum.is_leader
+
+
+async def outcome(node: MetadataNode, record: FeatureLevelRecord) -> None:
+    with pytest.raises(KafkaError):
+        await node.quorum.propose([record])
