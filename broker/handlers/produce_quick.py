@@ -162,7 +162,8 @@ class QuickProduce(Exchange):
         elif self.acks == ALL_REPLICAS and promise.role is not None:
             # Its in-sync set is another than it was: perhaps not this replica alone any more.
             self.outstanding += 1
-            promise.role.when_all_is_committed(partial(self._replicated, place))
+            deadline_ms = self.services.clock.monotonic_ms() + self.timeout_ms
+            promise.role.when_all_is_committed(partial(self._replicated, place), deadline_ms)
 
     def _refuse(self, place: int, error: ErrorCode) -> None:
         self.refused[place] = PartitionProduceResponse(error_code=error, base_offset=-1)

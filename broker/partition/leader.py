@@ -161,9 +161,12 @@ class LeaderRole:
             return False
         return self.committed.advance(rules.committed_end(self.durable.progress, self._counted))
 
-    def when_all_is_committed(self, waiter: Waiter) -> None:
-        """Run `waiter` when the high watermark reaches where the log ends now."""
-        self.committed.wait_for(self._log.written_end_offset, waiter)
+    def when_all_is_committed(self, waiter: Waiter, deadline_ms: int) -> None:
+        """Run `waiter` when the high watermark reaches where the log ends now, or will not (monotonic deadline)."""
+        if self.under_min_isr:
+            waiter(ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND)
+        else:
+            self.committed.wait_for(self._log.written_end_offset, waiter, deadline_ms)
 
     def wrote(self, former_end_offset: int, now_ms: int) -> None:
         for follower in self.followers.values():

@@ -277,6 +277,23 @@ def test_with_acks_all_a_follower_that_joins_meanwhile_is_waited_for() -> None:
         assert answer_of(taken.receive(), 9) == [(ErrorCode.NONE, 0)] * 3
 
 
+def test_with_acks_all_too_few_replicas_in_sync_are_told_of() -> None:
+    """The in-sync set was given more replicas to be, and has fewer than it must, while the request waited."""
+    with road() as taken:
+        wanted = three_topics()
+        wanted.acks = -1
+        partition = taken.partitions["payments"]
+        partition.log.update_config(LogConfig(min_insync_replicas=2))
+        taken.send(wanted, 9)
+        assigned = taken.node.metadata.image.topics_by_name["payments"].partitions[0]
+        partition.lead(replace(assigned, replicas=(1, 2), partition_epoch=99))
+        assert answer_of(taken.receive(), 9) == [
+            (ErrorCode.NONE, 0),
+            (ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND, -1),
+            (ErrorCode.NONE, 0),
+        ]
+
+
 def test_a_segment_that_the_disk_refuses_is_refused_alone() -> None:
     with road() as taken:
         taken.node.disk.fail("write", errno.ENOSPC, path_part="payments-0")
