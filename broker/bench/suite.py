@@ -155,11 +155,11 @@ class Suite:
             try:
                 found = self._measure(scenario, side)
             except (BenchError, KafkaError, ProtocolError) as error:
+                outcome.took_s += time.monotonic() - began
                 outcome.failures.append(f"{side}: {error}")
                 self._console.print(f"  round {number + 1} {side}: {error}", style="red", markup=False)
                 return
-            finally:
-                took_s = time.monotonic() - began
+            took_s = time.monotonic() - began
             if scenario.kind == "start":
                 self._lives[life] = found, took_s
         outcome.took_s += took_s

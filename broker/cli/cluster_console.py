@@ -11,19 +11,18 @@ import select
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
-from broker.cli.client import Bootstrap, Client, parse_addresses
+from broker.cli.cluster_screen import LiveScreen, PlainScreen, Screen
+from broker.cli.cluster_state import observe
 from broker.cli.connection import ClientError
 from broker.cli.local_cluster import LocalCluster
-from broker.cli.output import say
-from protocol import KafkaError, ProtocolError
-from protocol.messages.metadata import MetadataResponse
 
 CONTROL = "control"
 FOLLOW_EVERY_S = 1.0
-ASK_TIMEOUT_S = 1.0
+SENDER_TIMEOUT_S = 1.0
 CONTROL_TIMEOUT_S = 90.0
 LINE_BYTES_MAX = 1000
 HELP = "kill N, stop N, start N, pause N, resume N, quit"
@@ -50,7 +49,7 @@ class Console:
     def __init__(self, cluster: LocalCluster, *, reads_terminal: bool) -> None:
         self._cluster = cluster
         self._reads_terminal = reads_terminal
-        self._last_shown = ""
+        self._screen: Screen = PlainScreen()
         self._path = cluster.directory / CONTROL
         self._path.unlink(missing_ok=True)
         self._control = socket.socket(socket.AF_UNIX)
@@ -66,37 +65,52 @@ class Console:
 
     def run(self, wake: int) -> None:
         """Until `quit`, or until something can be read from `wake` (a signal came)."""
+        if self._reads_terminal and sys.stdout.isatty():
+            self._screen = LiveScreen(HELP)
+        look_at = 0.0
         while True:
-            self._show()
+            if time.monotonic() >= look_at:
+                self._screen.show(observe(self._cluster))
+                look_at = time.monotonic() + FOLLOW_EVERY_S
             sources = [self._control, wake, *([sys.stdin] if self._reads_terminal else [])]
-            readable, _, _ = select.select(sources, [], [], FOLLOW_EVERY_S)
+            readable, _, _ = select.select(sources, [], [], max(0.0, look_at - time.monotonic()))
             if wake in readable:
                 return
             if self._control in readable:
                 self._serve_one()
-            if sys.stdin in readable:
-                line = sys.stdin.readline()
-                if not line:
-                    self._reads_terminal = False
-                elif line.strip() in ("quit", "exit", "q"):
-                    return
-                elif line.strip():
-                    say(self._obey(line))
+                look_at = 0.0
+            if sys.stdin in readable and self._typed_quit():
+                return
+
+    def _typed_quit(self) -> bool:
+        """Do what was typed."""
+        lines = self._screen.read_lines()
+        if lines is None:
+            self._reads_terminal = False
+            return False
+        for line in lines:
+            if line.strip() in ("quit", "exit", "q"):
+                return True
+            if line.strip():
+                self._screen.tell(self._obey(line))
+                self._screen.show(observe(self._cluster))
+        return False
 
     def close(self) -> None:
+        self._screen.close()
         self._control.close()
         self._path.unlink(missing_ok=True)
 
     def _serve_one(self) -> None:
         connection, _ = self._control.accept()
         with connection:
-            connection.settimeout(ASK_TIMEOUT_S)
+            connection.settimeout(SENDER_TIMEOUT_S)
             try:
                 line = connection.recv(LINE_BYTES_MAX).decode(errors="replace")
                 answer = self._obey(line).replace("\n", " ")
                 connection.sendall(f"{answer}\n".encode())
             except OSError as error:
-                say(f"a command came and its sender went: {error}")
+                self._screen.tell(f"a command came and its sender went: {error}")
 
     # --- commands ------------------------------------------------------------------------------------------------
 
@@ -130,46 +144,6 @@ class Console:
     def _resume(self, node_id: int) -> str:
         self._cluster.pause(node_id, signal.SIGCONT)
         return f"node {node_id} goes on"
-
-    # --- following -----------------------------------------------------------------------------------------------
-
-    def _show(self) -> None:
-        text = self._state()
-        if text != self._last_shown:
-            self._last_shown = text
-            say(text)
-
-    def _state(self) -> str:
-        cluster = self._cluster
-        lines = [f"node {node_id}: {cluster.state_of(node_id)}" for node_id in cluster.node_ids]
-        try:
-            metadata = self._ask()
-        except (ClientError, KafkaError, ProtocolError) as error:
-            return "\n".join([*lines, f"no broker answers: {error}"])
-        lines.append(f"controller: {metadata.controller_id}")
-        for topic in sorted(metadata.topics, key=lambda topic: topic.name or ""):
-            for partition in sorted(topic.partitions, key=lambda partition: partition.partition_index):
-                isr = ",".join(map(str, sorted(partition.isr_nodes)))
-                lines.append(
-                    f"{topic.name}-{partition.partition_index}: leader {partition.leader_id} "
-                    f"(epoch {partition.leader_epoch}), in sync {isr} of {len(partition.replica_nodes)}"
-                )
-        return "\n".join(lines)
-
-    def _ask(self) -> MetadataResponse:
-        addresses = parse_addresses(self._cluster.bootstrap)
-        alive = [
-            address
-            for address, node_id in zip(addresses, self._cluster.node_ids, strict=True)
-            if self._cluster.state_of(node_id).startswith("running")
-        ]
-        if not alive:
-            raise ClientError("no node is running")
-        client = Client(Bootstrap(alive, ASK_TIMEOUT_S))
-        try:
-            return client.metadata(None)
-        finally:
-            client.close()
 
 
 def wake_on_signals() -> int:

@@ -52,6 +52,7 @@ class LocalCluster:
         self.plan = _plan(directory, node_count, first_port)
         self._settings = dict(settings)
         self._running: dict[int, _Process] = {}
+        self._paused: set[int] = set()
         for node in self.plan:
             self._write_properties(node)
 
@@ -69,16 +70,20 @@ class LocalCluster:
             return "stopped"
         status = process.poll()
         if status is None:
-            return f"running, pid {process.pid}"
+            return f"{'paused' if node_id in self._paused else 'running'}, pid {process.pid}"
         del self._running[node_id]
         return f"ended with status {status}"
+
+    def is_serving(self, node_id: int) -> bool:
+        return self.state_of(node_id).startswith("running")
 
     def start(self, node_ids: Sequence[int]) -> None:
         """Return when all of these are ready. ClientError with the end of its log for one that is not."""
         for node_id in node_ids:
-            if self.state_of(node_id).startswith("running"):
+            if self._running.get(node_id) is not None and self._running[node_id].poll() is None:
                 raise ClientError(f"node {node_id} is running")
             config = BrokerConfig.from_properties(read_properties_file(str(self._path(node_id) / "node.properties")))
+            self._paused.discard(node_id)
             self._running[node_id] = _Process(config, self.log_path(node_id))
         deadline = time.monotonic() + READY_TIMEOUT_S
         for node_id in node_ids:
@@ -87,6 +92,7 @@ class LocalCluster:
 
     def end(self, node_ids: Sequence[int], how: signal.Signals) -> None:
         """Send a signal to these, and wait until they ended."""
+        self._paused.difference_update(node_ids)
         ending = {node_id: self._running.pop(node_id) for node_id in node_ids if node_id in self._running}
         for process in ending.values():
             process.send(how)
@@ -97,6 +103,10 @@ class LocalCluster:
     def pause(self, node_id: int, how: signal.Signals) -> None:
         if node_id in self._running:
             self._running[node_id].send(how)
+            if how is signal.SIGSTOP:
+                self._paused.add(node_id)
+            else:
+                self._paused.discard(node_id)
 
     def log_path(self, node_id: int) -> Path:
         return self._path(node_id) / "node.log"

@@ -10,7 +10,7 @@ Not implemented:
 from __future__ import annotations
 
 from broker.config.alterations import Changes, check_broker_changes, check_topic_changes, replace_all
-from broker.handlers.config_resources import ResourceType, check_alterable
+from broker.handlers.config_resources import ResourceType, alter_each, check_alterable
 from broker.handlers.services import Services
 from broker.request import RequestContext
 from protocol.errors import ErrorCode, KafkaError
@@ -23,22 +23,12 @@ from protocol.messages.alter_configs import (
 
 
 async def handle(services: Services, context: RequestContext, request: AlterConfigsRequest) -> AlterConfigsResponse:
-    asked = [(resource.resource_type, resource.resource_name) for resource in request.resources]
-    responses = []
-    for resource in request.resources:
-        response = AlterConfigsResourceResponse(
-            error_message=None, resource_type=resource.resource_type, resource_name=resource.resource_name
-        )
-        try:
-            if asked.count((resource.resource_type, resource.resource_name)) > 1:
-                raise KafkaError(ErrorCode.INVALID_REQUEST, "a resource may be named once in a request")
-            changes = _changes(services, resource)
-            if changes and not request.validate_only:
-                await services.controller.alter_configs([(resource.resource_type, resource.resource_name, changes)])
-        except KafkaError as error:
-            response.error_code, response.error_message = error.code, error.message
-        responses.append(response)
-    return AlterConfigsResponse(responses=responses)
+    async def alter(resource: AlterConfigsResource) -> None:
+        changes = _changes(services, resource)
+        if changes and not request.validate_only:
+            await services.controller.alter_configs([(resource.resource_type, resource.resource_name, changes)])
+
+    return AlterConfigsResponse(responses=await alter_each(request.resources, AlterConfigsResourceResponse, alter))
 
 
 def _changes(services: Services, resource: AlterConfigsResource) -> Changes:

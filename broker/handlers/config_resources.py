@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from enum import IntEnum
+from typing import Any, Protocol, TypeVar
 
 from broker.config import BrokerConfig
 from broker.handlers.services import Services
@@ -17,6 +20,39 @@ class ResourceType(IntEnum):
     BROKER_LOGGER = 8
     CLIENT_METRICS = 16
     GROUP = 32
+
+
+class NamedResource(Protocol):
+    resource_type: int
+    resource_name: str
+
+
+class ResourceAnswer(Protocol):
+    error_code: int
+    error_message: str | None
+
+
+Resource = TypeVar("Resource", bound=NamedResource)
+Answer = TypeVar("Answer", bound=ResourceAnswer)
+
+
+async def alter_each(
+    resources: Sequence[Resource], answer_of: Callable[..., Answer], alter: Callable[[Resource], Awaitable[Any]]
+) -> list[Answer]:
+    """An answer for each resource, which is altered or refused on its own; one that is named twice is refused."""
+    named = Counter((resource.resource_type, resource.resource_name) for resource in resources)
+    answers = []
+    for resource in resources:
+        kind, name = resource.resource_type, resource.resource_name
+        answer = answer_of(error_message=None, resource_type=kind, resource_name=name)
+        try:
+            if named[kind, name] > 1:
+                raise KafkaError(ErrorCode.INVALID_REQUEST, "a resource may be named once in a request")
+            await alter(resource)
+        except KafkaError as error:
+            answer.error_code, answer.error_message = error.code, error.message
+        answers.append(answer)
+    return answers
 
 
 def check_resource(services: Services, resource_type: int, name: str) -> None:

@@ -1,7 +1,8 @@
 """DeleteRecords (API key 21), versions 0–2: move the start of a log. v2 is flexible (KIP-107, KIP-482).
 
 The answer comes when the new start is durable on every replica that is alive: deleted records do not come back, neither
-after a crash nor with another leader.
+after a crash nor with another leader. With `flush=os`, which keeps no journal, a start is durable from the next
+checkpoint on (log.flush.offset.checkpoint.interval.ms), as always in Kafka; a kill before it brings the records back.
 """
 
 from __future__ import annotations

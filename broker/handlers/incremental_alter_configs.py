@@ -18,11 +18,10 @@ from broker.config.alterations import (
 )
 from broker.config.logger_levels import alter_loggers, check_logger_alterations
 from broker.config.topic_configs import topic_definition
-from broker.handlers.config_resources import ResourceType, check_alterable
+from broker.handlers.config_resources import ResourceType, alter_each, check_alterable
 from broker.handlers.forwarding import forwarded
 from broker.handlers.services import Services
 from broker.request import RequestContext
-from protocol.errors import ErrorCode, KafkaError
 from protocol.messages.incremental_alter_configs import (
     AlterConfigsResource,
     AlterConfigsResourceResponse,
@@ -34,19 +33,10 @@ from protocol.messages.incremental_alter_configs import (
 async def handle(
     services: Services, context: RequestContext, request: IncrementalAlterConfigsRequest
 ) -> IncrementalAlterConfigsResponse:
-    asked = [(resource.resource_type, resource.resource_name) for resource in request.resources]
-    responses = []
-    for resource in request.resources:
-        response = AlterConfigsResourceResponse(
-            error_message=None, resource_type=resource.resource_type, resource_name=resource.resource_name
-        )
-        try:
-            if asked.count((resource.resource_type, resource.resource_name)) > 1:
-                raise KafkaError(ErrorCode.INVALID_REQUEST, "a resource may be named once in a request")
-            await _alter(services, resource, validate_only=request.validate_only)
-        except KafkaError as error:
-            response.error_code, response.error_message = error.code, error.message
-        responses.append(response)
+    async def alter(resource: AlterConfigsResource) -> None:
+        await _alter(services, resource, validate_only=request.validate_only)
+
+    responses = await alter_each(request.resources, AlterConfigsResourceResponse, alter)
     return IncrementalAlterConfigsResponse(responses=responses)
 
 

@@ -61,6 +61,7 @@ class PeerConnection:
         loop: asyncio.AbstractEventLoop,
         on_closed: Callable[[], None] = lambda: None,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
+        question_timeout_s: float = QUESTION_TIMEOUT_S,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._address = address
@@ -68,6 +69,7 @@ class PeerConnection:
         self._loop = loop
         self._on_closed = on_closed
         self._connect_timeout_s = connect_timeout_s
+        self._question_timeout_s = question_timeout_s
         self._chance = chance
         self._link: _Link | None = None
         self._connecting: asyncio.Task[_Link] | None = None
@@ -186,7 +188,7 @@ class PeerConnection:
         if link.ended.done():
             return None
         try:
-            async with asyncio.timeout(QUESTION_TIMEOUT_S):
+            async with asyncio.timeout(self._question_timeout_s):
                 asked = link.send(question(), ApiVersionsResponse, ASKED_IN_VERSION)
                 response = cast(ApiVersionsResponse, await asked)
         except TimeoutError:

@@ -46,9 +46,14 @@ def test_a_missing_segment_takes_its_log_offline_and_is_named(
     on_disk.disk.remove(path)
     with caplog.at_level(logging.ERROR):
         logs = start(on_disk)
-    name = path.rpartition("/")[2]
-    expected = name if index != -1 else on_disk.log.segments[-2].log_path if not clean else ""
-    assert expected in logs.offline[KEY]
+    if index == 0:
+        assert "its first segments are missing" in logs.offline[KEY]
+    elif index == 2:
+        assert f"{path.rpartition('/')[2]} is missing" in logs.offline[KEY]
+    else:
+        assert (
+            "when this node was stopped" in logs.offline[KEY] or on_disk.log.segments[-2].log_path in logs.offline[KEY]
+        )
     assert "restore the files" in logs.offline[KEY]
     assert "offline" in caplog.text
 

@@ -37,6 +37,7 @@ class OtherSide:
 
     def __init__(self) -> None:
         self.speaks: ApiVersionsResponse | None = SPOKEN
+        self.is_silent = False
         self.connections = 0
         self.versions: list[int] = []
         self.requests: list[tuple[int, int]] = []
@@ -56,6 +57,8 @@ class OtherSide:
                 (size,) = struct.unpack(">i", await reader.readexactly(4))
                 header, _ = decode_request_header(memoryview(await reader.readexactly(size)))
                 if header.api_key == ApiKey.API_VERSIONS:
+                    if self.is_silent:
+                        continue
                     if self.speaks is None:
                         writer.close()
                         continue
@@ -275,6 +278,25 @@ def test_a_node_that_hangs_up_at_the_question_is_spoken_to_as_before_there_was_o
         assert world.peer.versions is not None and world.peer.versions.features is None
         world.other.answer(0)
         assert (await asked).error_code == 0
+
+    tell(story)
+
+
+def test_a_node_that_does_not_say_what_it_speaks_or_refuses_to_is_not_spoken_to() -> None:
+    async def story(world: World) -> None:
+        address = ("127.0.0.1", world.other.port)
+        impatient = PeerConnection(
+            lambda: address, client_id="test", loop=asyncio.get_running_loop(), question_timeout_s=0.01
+        )
+        world.other.is_silent = True
+        with pytest.raises(PeerUnreachable, match="does not say what it speaks"):
+            await impatient.connect()
+        impatient.close()
+        world.other.is_silent = False
+        world.other.speaks = ApiVersionsResponse(error_code=ErrorCode.INVALID_REQUEST)
+        with pytest.raises(PeerUnreachable, match="answers ApiVersions with INVALID_REQUEST"):
+            await world.peer.connect()
+        assert not world.peer.is_connected
 
     tell(story)
 

@@ -8,6 +8,7 @@ import pytest
 from simulation import SimulatedCrash, SimulatedFilesystem
 
 from broker.metadata import MetadataImage
+from broker.quorum import log_storage
 from broker.quorum.log_storage import LogStorage
 from broker.quorum.quorum import LIMITS
 from broker.quorum.snapshots import snapshot_of
@@ -251,3 +252,12 @@ def after_crash(log: LogStorage, model: Model) -> Model:
     fresh.entries = {index: term for index, term in held(log) if index > fresh.snapshot_index}
     fresh.term = max(log.hard_state().term, model.term, log.snapshot().term) + 1
     return fresh
+
+
+def test_the_bytes_of_each_kind_are_what_they_were() -> None:
+    """Metadata logs of earlier versions are read by these; a change here is another kind of entry."""
+    number = bytes(7) + b"\5"
+    assert (log_storage.ENTRY, log_storage.HARD_STATE, log_storage.RESTORED) == (2, 3, 4)
+    assert log_storage.unpack_entry(number + bytes(7) + b"\x09" + b"\0data") == Entry(5, 9, EntryKind.NORMAL, b"data")
+    assert log_storage.unpack_hard_state(number + b"\0\0\0\2" + number) == HardState(5, 2, 5)
+    assert log_storage.unpack_restored(number + bytes(7) + b"\x09") == (5, 9)
