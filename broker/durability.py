@@ -35,6 +35,10 @@ class Durability(Protocol):
         """The same for an entry that must be on the disk before what it says is done, whatever `flush` is; at once."""
         ...
 
+    def after_all(self, on_durable: OnDurable) -> None:
+        """Run `on_durable` when all that was put into the journal so far may be acknowledged."""
+        ...
+
     def wake(self) -> None:
         """All appends of this turn are in: begin a commit as soon as the previous one is done."""
         ...
@@ -81,6 +85,12 @@ class Committer:
     def append_durably(self, kind: int, payload: Buffer, on_durable: OnDurable) -> None:
         self.append(kind, [payload], on_durable)
         self.wake()
+
+    def after_all(self, on_durable: OnDurable) -> None:
+        if self._waiting:
+            self._waiting.append((self._waiting[-1][0], on_durable))
+        else:
+            on_durable()
 
     async def catch_up(self) -> None:
         """Wait until everything appended so far is durable, committing it now; StorageError if it will not be."""
@@ -168,6 +178,12 @@ class IntervalCommitter:
     def append_durably(self, kind: int, payload: Buffer, on_durable: OnDurable) -> None:
         self._committer.append_durably(kind, payload, on_durable)
 
+    def after_all(self, on_durable: OnDurable) -> None:
+        if self._gathered_bytes < GATHERED_BYTES_MAX:
+            self._loop.call_soon(on_durable)
+        else:
+            self._committer.after_all(on_durable)
+
     def _synced(self, size: int, on_durable: OnDurable | None = None) -> None:
         self._gathered_bytes -= size
         if on_durable is not None:
@@ -199,6 +215,9 @@ class PageCache:
 
     def append_durably(self, kind: int, payload: Buffer, on_durable: OnDurable) -> None:
         """Without a journal the segments are all there is."""
+        self._loop.call_soon(on_durable)
+
+    def after_all(self, on_durable: OnDurable) -> None:
         self._loop.call_soon(on_durable)
 
     def wake(self) -> None:

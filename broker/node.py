@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from functools import partial
 
 from broker import replication
 from broker.background import BackgroundTasks
@@ -45,6 +46,8 @@ from wal import Journal, JournalLimits, StorageError
 logger = logging.getLogger(__name__)
 
 FETCH_SESSION_IDS = 2**31 - 1
+# How long a stopping node waits for followers that may be stopping, too, before it tells producers to ask others.
+COMMIT_GRACE_S = 0.3
 
 
 class Node:
@@ -118,10 +121,6 @@ class Node:
         joining.result()
         self._has_joined = True
 
-    @property
-    def cluster_id(self) -> str:
-        return self._identity.cluster_id
-
     def _refuse_lost_metadata(self) -> None:
         """Without the metadata log every partition would be a stray, to be deleted."""
         if self._logs.logs or self._logs.offline:
@@ -178,7 +177,7 @@ class Node:
             partition_count=self._offsets_partition_count,
             fresh_id=lambda: str(uuid.UUID(bytes=new_uuid(self._machine.chance))),
         )
-        choose_id = self._fetch_session_id
+        choose_id = partial(self._machine.chance.randrange, 1, FETCH_SESSION_IDS)
         self._services = Services(
             config=config,
             clock=self._clock,
@@ -219,9 +218,6 @@ class Node:
             journal_caught_up=self._committer.catch_up,
             filesystem=self._filesystem,
         )
-
-    def _fetch_session_id(self) -> int:
-        return self._machine.chance.randrange(FETCH_SESSION_IDS) + 1
 
     def _throttle(self, settings: replication.ThrottleSettings) -> replication.ReplicationThrottle:
         return replication.ReplicationThrottle(
@@ -305,8 +301,7 @@ class Node:
         logger.critical("STORAGE FAILED: %s", reason)
         self._partitions.fail_all(reason)
         if self._member.lifecycle.is_of_several or not self._has_joined:
-            # Others have what it has and can go on; a broker that stays would keep its clients waiting. Also where they
-            # are away just now: what it knows of them stands still from here on, and it would not see them come back.
+            # Others have what it has, or will when they are back, which it would not see: its image stands still.
             self._fail(reason)
 
     def _write_refused(self, partition: Partition, error: Exception) -> None:
@@ -316,8 +311,7 @@ class Node:
 
     def _fail(self, reason: str) -> None:
         self.failure = reason
-        # It may be fenced before it has ended, and never learn of it: others commit offsets then, and it must not go on
-        # telling those that it knows.
+        # It may be fenced before it has ended, and never learn of it: it must not go on answering for what it led.
         self._cut_off(True)
         self.stop_requested.set()
 
@@ -331,7 +325,7 @@ class Node:
         await self._member.lifecycle.shut_down()
         # First whoever waits in a group: the listeners wait for these answers, too.
         self._groups.close()
-        await asyncio.gather(*(listener.stop() for listener in self._listeners))
+        await self._drain()
         await self._background.stop()
         await self._new_names.stop()
         await self._replication.stop()
@@ -343,3 +337,11 @@ class Node:
         self._logs.close()
         self._journal.close()
         self._lock.release()
+
+    async def _drain(self) -> None:
+        draining = asyncio.gather(*(listener.stop() for listener in self._listeners))
+        if len(self._publisher.image.brokers) > 1:
+            done, _ = await asyncio.wait([draining], timeout=COMMIT_GRACE_S)
+            if not done:
+                self._partitions.stand_down()
+        await draining

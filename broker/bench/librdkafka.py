@@ -62,6 +62,8 @@ class LibrdkafkaProducer:
         self._producer = import_confluent_kafka().Producer(
             {
                 "socket.keepalive.enable": True,
+                # What it warns of it tries again; what it gives up is counted.
+                "log_level": 3,
                 "queue.buffering.max.messages": 10_000_000,
                 "queue.buffering.max.kbytes": 1_048_576,
                 **spec.client_settings,

@@ -97,7 +97,8 @@ def produce(
     if as_json:
         show_json({"topic": topic, "records": producer.record_count, "bytes": producer.value_bytes, "seconds": seconds})
     else:
-        say(f"{producer.record_count} records to {topic}.")
+        count = producer.record_count
+        say(f"{count} {'record' if count == 1 else 'records'} to {topic}.")
 
 
 def read_lines(file: str | None) -> Iterator[tuple[list[bytes], int]]:

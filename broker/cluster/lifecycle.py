@@ -217,7 +217,9 @@ class BrokerLifecycle:
 
     async def _pause(self, seconds: float) -> None:
         try:
-            await asyncio.wait_for(self._heartbeat_now.wait(), seconds)
+            # Not wait_for: in Python 3.11 it forgets to be cancelled where the event comes in the same turn.
+            async with asyncio.timeout(seconds):
+                await self._heartbeat_now.wait()
         except TimeoutError:
             return
 

@@ -44,7 +44,7 @@ from broker.handlers import (
     offset_fetch,
     offset_for_leader_epoch,
     produce,
-    produce_single,
+    produce_quick,
     remove_raft_voter,
     sync_group,
     unregister_broker,
@@ -96,7 +96,7 @@ APIS: dict[int, Api] = {
     api.key: api
     for api in (
         *(_admin(*admin) for admin in ADMIN_MODULES),
-        _api(ApiKey.PRODUCE, 0, 13, produce, produce_single.begin),
+        _api(ApiKey.PRODUCE, 0, 13, produce, produce_quick.begin),
         _api(ApiKey.FETCH, 0, 18, fetch),
         _api(ApiKey.LIST_OFFSETS, 0, 11, list_offsets),
         _api(ApiKey.METADATA, 0, 13, metadata),

@@ -156,16 +156,8 @@ def _append(
             raise KafkaError(ErrorCode.INVALID_RECORD, "the request holds no records for this partition")
         check_records(context.api_version, data.records)
         result = partition.append(data.records, now_ms=now_ms, required_acks=pending.acks)
-    except InvalidRecords as error:
-        _refuse(response, error)
-        response.record_errors = [
-            BatchIndexAndErrorMessage(batch_index=index, batch_index_error_message=message)
-            for index, message in error.record_errors
-        ]
-        return response
     except KafkaError as error:
-        _refuse(response, error)
-        return response
+        return refusal(data.index, error)
     response.base_offset = result.base_offset
     response.log_append_time_ms = result.log_append_time_ms
     response.log_start_offset = result.log_start_offset
@@ -229,7 +221,14 @@ def check_records(version: int, records: bytes | memoryview) -> None:
         raise KafkaError(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, f"zstd needs Produce v{ZSTD_MIN_VERSION} or newer")
 
 
-def _refuse(response: PartitionProduceResponse, error: KafkaError) -> None:
-    response.error_code = error.code
-    response.base_offset = -1
-    response.error_message = error.message or None
+def refusal(index: int, error: KafkaError) -> PartitionProduceResponse:
+    """What the client hears of a partition that did not take its records."""
+    response = PartitionProduceResponse(
+        index=index, error_code=error.code, base_offset=-1, error_message=error.message or None
+    )
+    if isinstance(error, InvalidRecords):
+        response.record_errors = [
+            BatchIndexAndErrorMessage(batch_index=position, batch_index_error_message=message)
+            for position, message in error.record_errors
+        ]
+    return response

@@ -14,7 +14,7 @@ from broker.log.dump import dump_file, dump_journal_entry, is_log_file
 from broker.log.leader_epochs import LeaderEpochs
 from broker.log.log_config import LogConfig
 from broker.log.log_manager import LogManager
-from broker.log.partition_log import PartitionLog
+from broker.log.partition_log import NOT_PLAIN, PartitionLog
 from broker.log.results import (
     ActiveProducer,
     AppendOrigin,
@@ -26,6 +26,7 @@ from broker.log.results import (
 from broker.log.transaction_index import AbortedTransaction
 
 __all__ = [
+    "NOT_PLAIN",
     "AbortedTransaction",
     "ActiveProducer",
     "AppendOrigin",

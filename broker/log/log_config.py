@@ -27,7 +27,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 
-from protocol.records import Compression
+from protocol.records import PLAIN_BATCH_BYTES_MAX, Compression
 
 LONG_MAX = 2**63 - 1
 
@@ -99,6 +99,19 @@ class LogConfig:
         if self.compression_type == "uncompressed":
             return Compression.NONE
         return Compression[self.compression_type.upper()]
+
+    @cached_property
+    def plain_batch_bytes_max(self) -> int:
+        """How large a plain batch (`protocol.records.read_plain_batch`) may be that is stored as it is, with nothing
+        about it to be looked at but its timestamp; 0 where the configs ask for more of every batch."""
+        if (
+            self.compact
+            or self.log_append_time
+            or self.target_compression not in (None, Compression.NONE)
+            or self.message_timestamp_before_max_ms != LONG_MAX
+        ):
+            return 0
+        return min(self.max_message_bytes, self.segment_bytes, PLAIN_BATCH_BYTES_MAX)
 
     @cached_property
     def compression_level(self) -> int | None:

@@ -32,6 +32,44 @@ logger = logging.getLogger(__name__)
 class ReadableLog:
     """What a log consists of, and what may be asked of it; `PartitionLog` is what changes it."""
 
+    # Slots: with this many attributes an instance's dict would cost the produce path more than anything else in it.
+    __slots__ = (
+        "_abandoned",
+        "_journalled_end_offset",
+        "_last_epoch",
+        "_leader_epochs",
+        "_producer_states",
+        "_written",
+        "config",
+        "created_files",
+        "directory",
+        "directory_lock",
+        "dirty",
+        "discarded",
+        "disk",
+        "failure",
+        "is_gone",
+        "last_offset_max",
+        "log_end_offset",
+        "log_start_offset",
+        "on_dirty",
+        "on_lowered",
+        "partition",
+        "pending",
+        "pending_batches",
+        "plain_batch_bytes_max",
+        "read_positions",
+        "recovery_point",
+        "roll_timestamp",
+        "room_bytes",
+        "segments",
+        "snapshots",
+        "timestamp_after_max_ms",
+        "topic",
+        "topic_id",
+        "written_end_offset",
+    )
+
     def __init__(
         self,
         disk: Disk,
@@ -82,6 +120,9 @@ class ReadableLog:
         self.room_bytes = -1  # of the active segment; negative: not looked at yet
         self.roll_timestamp = LONG_MAX  # a batch younger than this begins a new segment
         self.last_offset_max = segments[-1].base_offset + RELATIVE_OFFSET_MAX
+        # What `append_plain` needs of the configs.
+        self.plain_batch_bytes_max = config.plain_batch_bytes_max
+        self.timestamp_after_max_ms = config.message_timestamp_after_max_ms
 
     def __repr__(self) -> str:
         return f"{self.topic}-{self.partition}"

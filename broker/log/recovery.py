@@ -143,19 +143,23 @@ def _check_joins(identity: LogIdentity, segments: list[Segment], log_start_offse
     if recovery_point <= log_start_offset:
         return
     if not segments or segments[0].base_offset > log_start_offset:
-        raise _missing(identity, log_start_offset, segments[0].base_offset if segments else recovery_point)
+        end_offset = segments[0].base_offset if segments else recovery_point
+        raise _missing(identity, log_start_offset, end_offset, "its first segments are missing")
     for segment, following in pairwise(segments):
         if following.base_offset > recovery_point:
             return
         end_offset = segment.find_end_offset()
         if end_offset < following.base_offset:
-            raise _missing(identity, end_offset, following.base_offset)
+            name = f"{end_offset:020d}{LOG_SUFFIX}"
+            raise _missing(
+                identity, end_offset, following.base_offset, f"{name} is missing, or the one before it was cut"
+            )
 
 
-def _missing(identity: LogIdentity, first: int, end: int) -> CorruptionError:
+def _missing(identity: LogIdentity, first: int, end: int, what: str) -> CorruptionError:
     return CorruptionError(
-        f"{identity.directory} has no segment with the offsets {first} to {end - 1}, which were synced: "
-        f"{first:020d}{LOG_SUFFIX} is missing, or was cut; {_GIVE_UP}"
+        f"{identity.directory} has no segment with the offsets {first} to {end - 1}, which were synced: {what}; "
+        f"{_GIVE_UP}"
     )
 
 

@@ -84,14 +84,22 @@ class Segment:
     def max_timestamp(self) -> int:
         if self._max_timestamp is None:
             self._max_timestamp, self.offset_of_max_timestamp = self.time_index.last()
-            if self.size_bytes and not self._has_batch(self._max_timestamp, self.offset_of_max_timestamp):
-                # Retention believes it: an index that lies would have records deleted too early, or never.
-                self.rebuild_indexes()
+            if self._max_timestamp != NO_TIMESTAMP:
+                self._check_youngest(self._max_timestamp)
         return self._max_timestamp
 
-    def _has_batch(self, max_timestamp: int, offset: int) -> bool:
-        found = self.find_batch(offset) if max_timestamp != NO_TIMESTAMP and offset >= self.base_offset else None
-        return found is not None and found[1].max_timestamp == max_timestamp
+    def _check_youngest(self, timestamp: int) -> None:
+        """Retention believes the time index: one that lies would have records deleted too early, or never."""
+        try:
+            if not self._has_youngest(timestamp):
+                self.rebuild_indexes()
+        except CorruptionError:
+            return  # of the records themselves: told where they are read
+
+    def _has_youngest(self, timestamp: int) -> bool:
+        offset = self.offset_of_max_timestamp
+        found = self.find_batch(offset) if offset >= self.base_offset and self.size_bytes else None
+        return found is not None and found[1].max_timestamp == timestamp
 
     def append(self, buffers: Sequence[Buffer], batches: Sequence[IndexedBatch], interval_bytes: int) -> None:
         """Write `buffers`, which hold `batches`."""

@@ -56,7 +56,8 @@ class Connection(asyncio.Protocol):
         self._partial: list[bytes] = []
         self._partial_bytes = 0
         self._partial_bytes_wanted = 4
-        self._waiting: deque[memoryview] = deque()
+        # Of a frame: the bytes it arrived in, its start and its end in them.
+        self._waiting: deque[tuple[bytes, int, int]] = deque()
         self._waiting_bytes = 0
         self._in_flight: deque[Exchange] = deque()
         self._reading_paused = False
@@ -98,26 +99,33 @@ class Connection(asyncio.Protocol):
             data = self._joined_to_partial(data)
             if not data:
                 return
-        view = memoryview(data)
         position, end = 0, len(data)
         while end - position >= 4:
             (size,) = _SIZE.unpack_from(data, position)
             if not FRAME_BYTES_MIN <= size <= self.listener.frame_bytes_max:
                 self._refuse_frame(size)
                 return
-            if end - position - 4 < size:
+            start = position + 4
+            if end - start < size:
                 break
-            self._frame_received(view[position + 4 : position + 4 + size])
-            position += 4 + size
+            position = start + size
+            self._frame_received(data, start, position)
         gathered_bytes, self._partial_bytes = self._partial_bytes, 0
         if position < end:
             self._keep_rest(data, position)
+        request_bytes = self.dispatcher.request_bytes
         if gathered_bytes:
             # Only now, when what became of it is counted: for a moment it would look as if there were room.
-            request_bytes = self.dispatcher.request_bytes
             request_bytes.give_back(gathered_bytes)
             request_bytes.passed(self)
-        self._pause_or_resume_reading()
+        # Every other reason to pause is looked at where it comes up; a call less per request.
+        if (
+            self._waiting
+            or self._reading_paused
+            or request_bytes.is_full
+            or len(self._in_flight) >= REQUESTS_IN_FLIGHT_MAX
+        ):
+            self._pause_or_resume_reading()
 
     def pause_writing(self) -> None:
         self._client_reads = False
@@ -162,17 +170,18 @@ class Connection(asyncio.Protocol):
         )
         self.close()
 
-    def _frame_received(self, frame: memoryview) -> None:
-        if not self._waiting and self._may_start(frame):
-            self._start(frame)
+    def _frame_received(self, data: bytes, start: int, end: int) -> None:
+        if not self._waiting and self._may_start(data, start):
+            if self._transport is not None:
+                self.dispatcher.dispatch(self, data, start, end)
         else:
-            self._waiting.append(frame)
-            self._waiting_bytes += len(frame)
-            self.dispatcher.request_bytes.take(len(frame))
+            self._waiting.append((data, start, end))
+            self._waiting_bytes += end - start
+            self.dispatcher.request_bytes.take(end - start)
             if self._in_flight and (deferred := self._in_flight[-1].deferred) is not None:
                 deferred.request_behind()
 
-    def _may_start(self, frame: memoryview) -> bool:
+    def _may_start(self, data: bytes, start: int) -> bool:
         # Not even one more: a request of a hundred bytes may have an answer of fifty megabytes.
         if not self._client_reads:
             return False
@@ -180,18 +189,15 @@ class Connection(asyncio.Protocol):
             return True
         if self.dispatcher.begins_at_once:
             return True
-        return frame[:2] == _PRODUCE and self._in_flight[-1].deferred is not None
-
-    def _start(self, frame: memoryview) -> None:
-        if self._transport is not None:
-            self.dispatcher.dispatch(self, frame)
+        return data.startswith(_PRODUCE, start) and self._in_flight[-1].deferred is not None
 
     def _start_waiting(self) -> None:
-        while self._waiting and self._may_start(self._waiting[0]):
-            frame = self._waiting.popleft()
-            self._waiting_bytes -= len(frame)
-            self._start(frame)
-            self.dispatcher.request_bytes.give_back(len(frame))
+        while self._waiting and self._may_start(*self._waiting[0][:2]):
+            data, start, end = self._waiting.popleft()
+            self._waiting_bytes -= end - start
+            if self._transport is not None:
+                self.dispatcher.dispatch(self, data, start, end)
+            self.dispatcher.request_bytes.give_back(end - start)
 
     def _pause_or_resume_reading(self) -> None:
         if self._transport is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import struct
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,8 +23,15 @@ from protocol.messages.api_versions import ApiVersion, ApiVersionsResponse
 logger = logging.getLogger(__name__)
 
 
-# (services, connection, encoder, correlation id, version, frame, position of the message)
-BeginQuickly = Callable[[Any, Connection, Encoder, int, int, memoryview, int], Exchange | None]
+# (services, connection, encoder, correlation id, version, bytes; in them: position of the message, end of the frame)
+BeginQuickly = Callable[[Any, Connection, Encoder, int, int, bytes, int, int], Exchange | None]
+
+_CORRELATION_ID_AND_CLIENT_ID_SIZE = struct.Struct(">ih")
+_KEY_AND_VERSION = struct.Struct(">hh")
+# Client ids of quick requests that are known to be UTF-8, with their sizes in front. A node has a few; one with more
+# takes the general road for the others, which looks at each.
+_CLIENT_IDS_KEPT = 1000
+_NO_CLIENT_ID = b"\xff\xff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,13 @@ class Api:
     handle: Callable[[Any, RequestContext, Any], Any]
     # Takes the requests it can answer without message objects, from their bytes; None leaves one to `handle`.
     begin_quickly: BeginQuickly | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _QuickRoute:
+    begin: BeginQuickly
+    route: _Route
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +87,23 @@ class Dispatcher:
         self.request_bytes = RequestBytes()
         self.call_later = loop.call_later
         self._routes: dict[tuple[int, int], _Route] = {}
+        # By the first bytes of a frame, API key and version.
+        self._quick_routes: dict[bytes, _QuickRoute] = {}
+        self._client_ids: set[bytes] = {_NO_CLIENT_ID}
+        for api in apis.values():
+            if api.begin_quickly is not None:
+                self._add_quick_routes(api, api.begin_quickly)
         self._to_flush: list[Connection] = []
         # The loop keeps weak references to tasks: an unanswered request must not be collected.
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def dispatch(self, connection: Connection, frame: memoryview) -> None:
-        """Begin one request. Bytes that are not a request close the connection; everything else gets an answer."""
+    def dispatch(self, connection: Connection, data: bytes, start: int, end: int) -> None:
+        """Begin the request whose frame lies in `data` from `start` to `end`. Bytes that are not a request close the
+        connection; everything else gets an answer."""
+        quick = self._quick_routes.get(data[start : start + 4])
+        if quick is not None and self._begin_quickly(connection, quick, data, start, end):
+            return
+        frame = memoryview(data)[start:end]
         try:
             header, position = decode_request_header(frame)
         except ProtocolError as error:
@@ -87,16 +113,6 @@ class Dispatcher:
         route = self._routes.get((key, version)) or self._route(key, version)
         if route is None:
             self._answer_unserved(connection, key, version, header.correlation_id)
-            return
-        begin_quickly = route.api.begin_quickly
-        try:
-            if begin_quickly is not None and begin_quickly(
-                self._services, connection, route.encode, header.correlation_id, version, frame, position
-            ):
-                return
-        except Exception:  # the boundary, as in _begin; whether it has taken a place in the order is not known here
-            logger.exception("%s v%d from %s failed", route.api.key.name, version, connection.client_host)
-            self.hang_up(connection, "an internal error left its request without an answer")
             return
         try:
             # What is left over is ignored, as Kafka does: librdkafka asks for all topics (Metadata v9 and newer) with
@@ -114,6 +130,46 @@ class Dispatcher:
             connection.listener.name,
         )
         self._begin(connection, route, context, request, len(frame))
+
+    def _begin_quickly(self, connection: Connection, quick: _QuickRoute, data: bytes, start: int, end: int) -> bool:
+        """True if that was all; the general road takes the request otherwise, and says what is wrong with it.
+
+        Hot: what `decode_request_header` does for all, without making a header."""
+        if end - start < 12:
+            return False
+        correlation_id, client_id_size = _CORRELATION_ID_AND_CLIENT_ID_SIZE.unpack_from(data, start + 4)
+        position = start + 10 + client_id_size if client_id_size > 0 else start + 10
+        route = quick.route
+        if position >= end or (
+            data[start + 8 : position] not in self._client_ids and not self._learn(data, start, end)
+        ):
+            return False
+        if route.flexible_header:
+            if data[position]:
+                return False
+            position += 1
+        try:
+            return (
+                quick.begin(
+                    self._services, connection, route.encode, correlation_id, quick.version, data, position, end
+                )
+                is not None
+            )
+        except Exception:  # the boundary, as in _begin; whether it has taken a place in the order is not known here
+            logger.exception("%s v%d from %s failed", route.api.key.name, quick.version, connection.client_host)
+            self.hang_up(connection, "an internal error left its request without an answer")
+            return True
+
+    def _learn(self, data: bytes, start: int, end: int) -> bool:
+        """Whether the request's client id is one, so that the next request need not be asked."""
+        try:
+            header, _ = decode_request_header(memoryview(data)[start:end])
+        except ProtocolError:
+            return False
+        if header.client_id is not None and len(self._client_ids) < _CLIENT_IDS_KEPT:
+            client_id = header.client_id.encode()
+            self._client_ids.add(len(client_id).to_bytes(2, "big") + client_id)
+        return True
 
     def _begin(
         self, connection: Connection, route: _Route, context: RequestContext, request: object, request_bytes: int
@@ -178,6 +234,12 @@ class Dispatcher:
             response_header_is_flexible(key, version),
         )
         return route
+
+    def _add_quick_routes(self, api: Api, begin: BeginQuickly) -> None:
+        for version in range(api.min_version, api.max_version + 1):
+            route = self._route(api.key, version)
+            assert route is not None, "it is served"
+            self._quick_routes[_KEY_AND_VERSION.pack(api.key, version)] = _QuickRoute(begin, route, version)
 
     def _answer_unserved(self, connection: Connection, key: int, version: int, correlation_id: int) -> None:
         """An API or version that is not advertised: UNSUPPORTED_VERSION with its correlation id, in a shape we serve.

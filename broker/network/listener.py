@@ -56,6 +56,7 @@ class Listener:
         self._silent_until_ms = 0
         self._idle_check: asyncio.TimerHandle | None = None
         self._drained: asyncio.Future[None] | None = None
+        self._is_stopping = False
 
     async def bind(self) -> None:
         """Take the address, without accepting anybody yet. For port 0 the system chooses; `port` then says which."""
@@ -82,6 +83,7 @@ class Listener:
 
     async def stop(self) -> None:
         """Accept no more, let the requests in flight be answered, then close every connection."""
+        self._is_stopping = True
         if self._idle_check is not None:
             self._idle_check.cancel()
         if self._server is not None:
@@ -102,6 +104,8 @@ class Listener:
 
     def admit(self, connection: Connection) -> bool:
         """Whether one more connection fits the limits; a refused one is closed without a word, as Kafka does."""
+        if self._is_stopping:
+            return False  # accepted just before; nobody would drain it
         host = connection.client_host
         if len(self._connections) >= self._limits.connections_max:
             return self._refuse(

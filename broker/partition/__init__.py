@@ -11,7 +11,7 @@ from broker.partition.host import (
     ReplicaReader,
 )
 from broker.partition.isr import FollowerProgress
-from broker.partition.leader import LeaderRole, Proposal
+from broker.partition.leader import LeaderRole, Promise, Proposal
 from broker.partition.new_names import NewNames
 from broker.partition.partition import Partition
 from broker.partition.readable import ReadableReplica
@@ -30,6 +30,7 @@ __all__ = [
     "PartitionHost",
     "PartitionRead",
     "PartitionTable",
+    "Promise",
     "Proposal",
     "ReadableReplica",
     "ReplicaReader",

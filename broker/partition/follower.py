@@ -63,7 +63,7 @@ class FollowerRole:
             raise
         finally:
             if self.log.log_end_offset > end_offset:
-                self.partition.appended(len(records))
+                self.partition.appended()
 
     def learn(self, *, high_watermark: int, log_start_offset: int) -> None:
         """What the leader said of its own log beside the records. Raises KafkaError."""

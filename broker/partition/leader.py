@@ -10,7 +10,7 @@ from broker.log import PartitionLog
 from broker.metadata import PartitionImage
 from broker.partition import isr as rules
 from broker.partition.isr import UNKNOWN_BROKER_EPOCH, FollowerProgress
-from broker.partition.offset_waiters import OffsetWaiters
+from broker.partition.offset_waiters import OffsetWaiters, Waiter
 from protocol.errors import ErrorCode, KafkaError
 
 
@@ -40,6 +40,35 @@ class Proposal:
     partition_epoch: int
 
 
+class Promise:
+    """That what a leader appends will be durable here and, if it leads alone, committed.
+
+    Taken with an append and looked at when that is durable: it is `intact` unless something came in between, `after`
+    which another one holds. That may be an error for all who wait, or another in-sync set: then the high watermark has
+    to be asked."""
+
+    __slots__ = ("_error", "after", "intact", "role")
+
+    def __init__(self, role: LeaderRole | None) -> None:
+        self.role = role
+        self.intact = True
+        self.after: Promise | None = None
+        self._error = ErrorCode.NONE
+
+    def end(self, error: ErrorCode, after: Promise) -> None:
+        self.intact, self._error, self.after = False, error, after
+
+    @property
+    def error(self) -> ErrorCode:
+        """Why it will not be as promised, as far as is known now."""
+        promise: Promise | None = self
+        while promise is not None:
+            if promise._error is not ErrorCode.NONE:
+                return promise._error
+            promise = promise.after
+        return ErrorCode.NONE
+
+
 class LeaderRole:
     """One run of leadership; its leader epoch rises when the controller elects the same replica again.
 
@@ -62,6 +91,7 @@ class LeaderRole:
         self.durable = OffsetWaiters(durable_end_offset)
         self.committed = OffsetWaiters(high_watermark)
         self.followers: dict[int, FollowerProgress] = {}
+        self.promise = Promise(self)
         self.proposal: Proposal | None = None
         self.replicas: tuple[int, ...] = ()
         self.isr: tuple[int, ...] = ()
@@ -100,6 +130,7 @@ class LeaderRole:
 
     def isr_or_config_changed(self) -> None:
         """Count anew who holds the high watermark back. Whoever calls this looks whether it may move."""
+        self._end_promise(ErrorCode.NONE)
         maximal = self.maximal_isr
         self._joining -= maximal
         self._counted = [
@@ -109,6 +140,10 @@ class LeaderRole:
         self.under_min_isr = len(self.isr) < minimum
         if self.under_min_isr:
             self.committed.fail(ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND)
+
+    def _end_promise(self, error: ErrorCode) -> None:
+        former, self.promise = self.promise, Promise(self)
+        former.end(error, self.promise)
 
     @property
     def maximal_isr(self) -> frozenset[int]:
@@ -125,6 +160,13 @@ class LeaderRole:
         if self.under_min_isr:
             return False
         return self.committed.advance(rules.committed_end(self.durable.progress, self._counted))
+
+    def when_all_is_committed(self, waiter: Waiter, deadline_ms: int) -> None:
+        """Run `waiter` when the high watermark reaches where the log ends now, or will not (monotonic deadline)."""
+        if self.under_min_isr:
+            waiter(ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND)
+        else:
+            self.committed.wait_for(self._log.written_end_offset, waiter, deadline_ms)
 
     def wrote(self, former_end_offset: int, now_ms: int) -> None:
         for follower in self.followers.values():
@@ -219,6 +261,7 @@ class LeaderRole:
 
     def fail_waiters(self, error: ErrorCode) -> None:
         """Nothing that still waits will be promised by this term: it is over, or the disk refused."""
+        self._end_promise(error)
         self.durable.fail(error)
         self.committed.fail(error)
 

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from broker.log import AppendOrigin, AppendResult, PartitionLog, journal_entries
+from broker.log import NOT_PLAIN, AppendOrigin, AppendResult, PartitionLog, journal_entries
 from broker.metadata import PartitionImage, is_internal
 from broker.partition.follower import FollowerRole
 from broker.partition.host import ALL_REPLICAS, PartitionHost
@@ -47,12 +47,12 @@ class Partition(ReadableReplica):
     def lead(self, assigned: PartitionImage) -> None:
         """Become the leader, or take over what the metadata newly says of one that leads already."""
         now_ms = self._host.clock.monotonic_ms()
-        role = self._leader_role
+        role = self.leading
         if role is not None:
             role.adopt(assigned, now_ms)
         else:
             self.resign(ErrorCode.NOT_LEADER_OR_FOLLOWER)
-            role = self._leader_role = LeaderRole(
+            role = self.leading = LeaderRole(
                 self.log,
                 assigned,
                 self._host,
@@ -74,7 +74,7 @@ class Partition(ReadableReplica):
         """The role ends; whoever waits for its promises hears `error`."""
         if self._role is None:
             return
-        leader, self._leader_role, self._follower_role = self._leader_role, None, None
+        leader, self.leading, self._follower_role = self.leading, None, None
         if leader is not None:
             self._high_watermark = leader.committed.progress
             leader.fail_waiters(error)
@@ -84,6 +84,17 @@ class Partition(ReadableReplica):
             reader.role_ended()
 
     # --- appending as the leader -------------------------------------------------------------------------------
+
+    def append_plain(self, batch: bytes, now_ms: int, required_acks: int) -> int:
+        """`append` of a client's batch for the commonest kind of it, see PartitionLog: its offset; NOT_PLAIN, and
+        nothing changed, where `append` is to be asked, be it that it refuses. Hot."""
+        role = self.leading
+        if role is None or self._is_internal or self._failure or (role.under_min_isr and required_acks == ALL_REPLICAS):
+            return NOT_PLAIN
+        base_offset = self.log.append_plain(batch, role.leader_epoch, now_ms)
+        if base_offset >= 0 and not self._write_scheduled:
+            self._write_soon()
+        return base_offset
 
     def append(
         self,
@@ -116,12 +127,11 @@ class Partition(ReadableReplica):
             self.append_refused()
             raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, str(error)) from error
         if not result.is_duplicate:
-            self.appended(len(records))
+            self.appended()
         return result
 
-    def appended(self, size_bytes: int) -> None:
-        """The log has collected `size_bytes` more for the next `write_out`."""
-        self._committed_bytes.appended(self.log.log_end_offset, size_bytes)
+    def appended(self) -> None:
+        """The log has collected more for the next `write_out`."""
         if not self._write_scheduled:
             self._write_soon()
 
@@ -144,6 +154,7 @@ class Partition(ReadableReplica):
             entry = log.write_out_entry()
             if entry:
                 end_offset, history = log.written_end_offset, self._history
+                self._committed_bytes.written(self._end_handed_over, end_offset, sum(map(len, entry)))
                 record_count, self._end_handed_over = max(1, end_offset - self._end_handed_over), end_offset
                 self._host.durability.append(
                     journal_entries.APPEND,
@@ -157,7 +168,7 @@ class Partition(ReadableReplica):
         if self._refusal:
             self._refusal = ""
             logger.warning("%s takes writes again", self)
-        role = self._leader_role
+        role = self.leading
         if entry and role is not None and role.followers:
             role.wrote(former_end_offset, self._host.clock.monotonic_ms())
             for reader in self._replica_readers:
@@ -167,8 +178,8 @@ class Partition(ReadableReplica):
         if history != self._history:
             return
         self.durable_end_offset = end_offset
-        if self._leader_role is not None:
-            if self._leader_role.became_durable(end_offset):
+        if self.leading is not None:
+            if self.leading.became_durable(end_offset):
                 self._high_watermark_moved()
         elif self._follower_role is not None:
             self._follower_role.stored()
@@ -180,8 +191,8 @@ class Partition(ReadableReplica):
 
     def config_changed(self) -> None:
         """`min.insync.replicas` may be another."""
-        if self._leader_role is not None:
-            self._leader_role.isr_or_config_changed()
+        if self.leading is not None:
+            self.leading.isr_or_config_changed()
             self.look_at_high_watermark()
 
     def replica_fetched(self, node_id: int, fetch_offset: int, *, log_start_offset: int, broker_epoch: int) -> None:
@@ -196,7 +207,7 @@ class Partition(ReadableReplica):
 
     def isr_change_answered(self, proposal: Proposal, assigned: PartitionImage | None) -> None:
         """What the controller made of a proposal; None where it refused for good."""
-        role = self._leader_role
+        role = self.leading
         if role is None:
             return
         if assigned is None:
@@ -207,7 +218,7 @@ class Partition(ReadableReplica):
 
     def look_after(self, now_ms: int) -> None:
         """Now and then: end waits whose time is over, and see who fell behind. `now_ms` is monotonic."""
-        role = self._leader_role
+        role = self.leading
         if role is None:
             return
         role.committed.expire(now_ms)
@@ -266,8 +277,8 @@ class Partition(ReadableReplica):
             logger.error("%s refuses writes: %s", self, error)
             self._host.write_refused(self, error)
         self._committed_bytes.forget()
-        if self._leader_role is not None:
-            self._leader_role.fail_waiters(ErrorCode.KAFKA_STORAGE_ERROR)
+        if self.leading is not None:
+            self.leading.fail_waiters(ErrorCode.KAFKA_STORAGE_ERROR)
         elif self._follower_role is not None:
             self._follower_role.stored()
 
@@ -275,8 +286,8 @@ class Partition(ReadableReplica):
         """The journal failed: nothing more is acknowledged here in this run; reads go on."""
         self._failure = reason
         self.log_starts.fail(ErrorCode.KAFKA_STORAGE_ERROR, reason)
-        if self._leader_role is not None:
-            self._leader_role.fail_waiters(ErrorCode.KAFKA_STORAGE_ERROR)
+        if self.leading is not None:
+            self.leading.fail_waiters(ErrorCode.KAFKA_STORAGE_ERROR)
 
     # --- following a leader ------------------------------------------------------------------------------------
 

@@ -25,8 +25,8 @@ class ReadableReplica:
         self.topic_id = log.topic_id
         self.index = log.partition
         self._host = host
-        # The one that it has, if any; two attributes, for the produce path asks for the one with every request.
-        self._leader_role: LeaderRole | None = None
+        # The one that it has, if any. `leading` is a plain attribute: the produce path asks for it with every batch.
+        self.leading: LeaderRole | None = None
         self._follower_role: FollowerRole | None = None
         self._followers_of_progress: dict[Callable[[ReadableReplica], None], None] = {}
         self._replica_readers: list[ReplicaReader] = []
@@ -40,11 +40,7 @@ class ReadableReplica:
 
     @property
     def is_leader(self) -> bool:
-        return self._leader_role is not None
-
-    @property
-    def leading(self) -> LeaderRole | None:
-        return self._leader_role
+        return self.leading is not None
 
     @property
     def following(self) -> FollowerRole | None:
@@ -52,7 +48,7 @@ class ReadableReplica:
 
     @property
     def _role(self) -> LeaderRole | FollowerRole | None:
-        return self._leader_role or self._follower_role
+        return self.leading or self._follower_role
 
     @property
     def has_role(self) -> bool:
@@ -65,7 +61,7 @@ class ReadableReplica:
 
     def check_leader(self, current_leader_epoch: int = NO_LEADER_EPOCH) -> ErrorCode:
         """KIP-320: whether a client that believes in `current_leader_epoch` may be served here. NONE if so."""
-        if self._leader_role is None:
+        if self.leading is None:
             return ErrorCode.NOT_LEADER_OR_FOLLOWER
         return self.check_replica(current_leader_epoch)
 
@@ -81,20 +77,20 @@ class ReadableReplica:
         return ErrorCode.UNKNOWN_LEADER_EPOCH
 
     def _leader(self) -> LeaderRole:
-        if self._leader_role is None:
+        if self.leading is None:
             raise KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER, f"this node does not lead {self}")
-        return self._leader_role
+        return self.leading
 
     # --- reading -----------------------------------------------------------------------------------------------
 
     @property
     def high_watermark(self) -> int:
-        return self._leader_role.committed.progress if self._leader_role is not None else self._high_watermark
+        return self.leading.committed.progress if self.leading is not None else self._high_watermark
 
     @property
     def knows_what_is_committed(self) -> bool:
         """KIP-207: a new leader's high watermark may be behind its predecessor's until its own epoch is committed."""
-        role = self._leader_role
+        role = self.leading
         return role is not None and role.committed.progress >= role.epoch_start_offset
 
     @property

@@ -24,6 +24,7 @@ from broker.metadata import (
 )
 from broker.partition.isr import UNKNOWN_BROKER_EPOCH
 from broker.partition.partition import Partition
+from broker.partition.turns import Turns
 from protocol.errors import ErrorCode
 from wal import StorageError
 
@@ -67,6 +68,7 @@ class PartitionTable:
         # Until the metadata of the start is applied: what has no directory then was not created just now.
         self._is_starting = True
         self._to_write: list[Partition] = []
+        self._turns = Turns()
         self._on_leadership: list[OnLeadership] = []
         self._on_role: list[OnRole] = []
         self._on_opened: Callable[[PartitionLog], None] = _no_worker
@@ -85,10 +87,9 @@ class PartitionTable:
         partitions = self._by_id.get(topic_id)
         return None if partitions is None else partitions.get(index)
 
-    def find_encoded(self, topic: bytes, index: int) -> Partition | None:
+    def of_encoded_topic(self, topic: bytes) -> dict[int, Partition] | None:
         """By the bytes of the topic's name or, where these are 16 bytes that no name has, of its id."""
-        partitions = self._by_encoding.get(topic)
-        return None if partitions is None else partitions.get(index)
+        return self._by_encoding.get(topic)
 
     def absence(self, topic: str | bytes, index: int) -> ErrorCode:
         """Why there is no such partition here (a topic by name or id): its disk failed, or nobody knows of it."""
@@ -298,21 +299,30 @@ class PartitionTable:
         self._on_isr_change(partition)
 
     def schedule_write(self, partition: Partition) -> None:
-        if not self._to_write:
+        if not self._to_write and not self._turns.has_waiters:
             self._loop.call_soon(self.write_out)
         self._to_write.append(partition)
+
+    def when_durable(self, waiter: Callable[[], None]) -> None:
+        """Run `waiter` once when everything appended so far, by whichever partition, is durable, or was refused: the
+        leaders' promises say which. One wait for all of a request, however many partitions it has."""
+        if not self._to_write and not self._turns.has_waiters:
+            self._loop.call_soon(self.write_out)
+        self._turns.wait(waiter)
 
     def write_out(self) -> None:
         """Write what this turn appended, then let the committer begin: it finds all of the turn's entries."""
         partitions, self._to_write = self._to_write, []
         for partition in partitions:
             partition.write_out()
+        self._turns.written(self.durability)
         self.durability.wake()
 
     def fail_all(self, reason: str) -> None:
         """The journal failed: nothing is acknowledged any more, reading goes on."""
         for partition in self:
             partition.fail(reason)
+        self._turns.end_all()
 
 
 def _no_controller(partition: Partition) -> None:

@@ -68,8 +68,8 @@ class Followed:
         self.role = role
         self.key: PartitionKey = (role.log.topic_id, role.log.partition)
         self.named_offset = -1
-        # The number of the request that named it last. What earlier ones are answered is of another time: the replica may
-        # have been removed since, and be here again, empty.
+        # The number of the request that named it last. What earlier ones are answered is of another time: the replica
+        # may have been removed since, and be here again, empty.
         self.named_in = NEVER
         # Whether it had everything that the leader called committed when it was last heard of.
         self.has_all = False

@@ -33,6 +33,7 @@ from protocol.records.batch import (
     BatchHeader,
     empty_batch,
     iterate_batches,
+    pack_prefix,
     peek_batch_header,
     read_batch_header,
     recompress,
@@ -53,10 +54,13 @@ from protocol.records.control import (
 )
 from protocol.records.conversion import convert_down, convert_up
 from protocol.records.legacy import MessageSet, is_legacy, read_message_set, write_message_set
+from protocol.records.plain import PLAIN_BATCH_BYTES_MAX, PLAIN_BATCH_BYTES_MIN, read_plain_batch
 from protocol.records.record import Header, Record, read_records
 
 __all__ = [
     "LOG_OVERHEAD",
+    "PLAIN_BATCH_BYTES_MAX",
+    "PLAIN_BATCH_BYTES_MIN",
     "RECORD_BATCH_HEADER_SIZE",
     "BatchHeader",
     "Buffer",
@@ -78,11 +82,13 @@ __all__ = [
     "is_legacy",
     "iterate_batches",
     "null_key_indexes",
+    "pack_prefix",
     "peek_batch_header",
     "read_batch_header",
     "read_control_type",
     "read_end_transaction_marker",
     "read_message_set",
+    "read_plain_batch",
     "read_records",
     "recompress",
     "restamp_log_append_time",

@@ -25,6 +25,7 @@ from protocol.messages.delete_topics import DeleteTopicsRequest, DeleteTopicStat
 
 StartBroker = Callable[..., BrokerProcess]
 VALUE_BYTES = 10_000
+DEADLINE_S = 60.0
 REFUSALS = 20
 
 
@@ -112,6 +113,29 @@ def test_a_full_disk_refuses_writes_until_the_restart_and_serves_reads(
         producer.wire = wire
         assert [producer.send(partition) for partition in (0, 1)] == [ErrorCode.NONE] * 2
         producer.check(wire)
+
+
+def test_checkpoints_go_on_when_there_is_room_again(small_disk: SmallDisk, start_broker: StartBroker) -> None:
+    """One that found no room for its files was the last until the restart, and the journal grew."""
+    broker = start_on(small_disk, start_broker, "commit")
+    with Wire(broker.bootstrap) as wire:
+        wire.create_topic("t", 1)
+
+        def serve_until_told(line: str) -> None:
+            deadline = time.monotonic() + DEADLINE_S
+            while line not in broker.log_text():
+                assert time.monotonic() < deadline, broker.log_text()
+                assert wire.fetch("t", 0).error_code == 0
+
+        assert wire.produce("t", batch(b"x")).error_code == 0
+        small_disk.fill()
+        # It fits what its files have already; the files of a checkpoint are new.
+        assert wire.produce("t", batch(b"y")).error_code == 0
+        serve_until_told("no checkpoint could be made")
+        small_disk.free()
+        serve_until_told("checkpoints succeed again")
+        assert wire.produce("t", batch(b"z")).error_code == 0
+    assert broker.log_text().count("no checkpoint could be made") == 1
 
 
 def test_when_the_journal_failed_nothing_hangs_and_nothing_is_promised(

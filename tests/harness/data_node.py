@@ -23,7 +23,7 @@ from broker.request import Deferred, RequestContext
 from harness.handler_call import services_of
 from harness.metadata_node import LISTENER, NODE_ID, MetadataNode
 from protocol.messages import REQUESTS
-from wal import Journal
+from wal import Journal, StorageError
 
 _KEY_OF = {message: key for key, message in REQUESTS.items()}
 
@@ -39,7 +39,7 @@ class DataNode:
         logs = LogManager(self.disk, "data/logs")
         logs.load_all()
         self.committer = Committer(
-            Journal.open(self.disk, "data/journal"), loop=metadata.loop, on_failure=metadata.failures.append
+            Journal.open(self.disk, "data/journal"), loop=metadata.loop, on_failure=self._storage_failed
         )
         self.partitions = PartitionTable(
             logs,
@@ -55,6 +55,10 @@ class DataNode:
         self.services.fetch_sessions = FetchSessions(10, choose_id=lambda: next(ids))
         metadata.publisher.subscribe(self.partitions.on_metadata_update)
         self.partitions.set_aside_strays(metadata.image)
+
+    def _storage_failed(self, error: StorageError) -> None:
+        self.metadata.failures.append(error)
+        self.partitions.fail_all(str(error))
 
     def create(self, topic: str) -> Partition:
         self.metadata.run(self.metadata.controller.auto_create_topic(topic))

@@ -51,6 +51,12 @@ class SlowJournal:
         self.append(kind, [payload], on_durable)
         self.wake()
 
+    def after_all(self, on_durable: Callable[[], None]) -> None:
+        if self._waiting:
+            self._waiting.append((self._waiting[-1][0], on_durable))
+        else:
+            on_durable()
+
     def wake(self) -> None:
         if not self._is_due and self._waiting:
             self._is_due = True

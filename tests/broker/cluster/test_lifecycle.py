@@ -48,38 +48,59 @@ class ControllerHere:
         return BrokerHeartbeatResponse(is_caught_up=True, is_fenced=False)
 
 
+def lifecycle_of(controller: ControllerHere, publisher: MetadataPublisher, cut_off: list[bool]) -> BrokerLifecycle:
+    channel = ControllerChannel(
+        node_id=NODE_ID,
+        leadership=LedHere(),
+        address_of=lambda node_id: None,
+        publisher=publisher,
+        serve_here=controller.serve,
+        loop=asyncio.get_running_loop(),
+    )
+    config = BrokerConfig.from_properties({"node.id": str(NODE_ID)})
+    return BrokerLifecycle(
+        node_id=NODE_ID,
+        channel=channel,
+        publisher=publisher,
+        config=lambda: config,
+        incarnation_id=INCARNATION,
+        directory_id=bytes(16),
+        on_joined=lambda image: None,
+        on_cut_off=cut_off.append,
+        barrier=asyncio.Event().wait,
+    )
+
+
 def test_a_broker_that_has_just_joined_does_not_take_itself_for_cut_off() -> None:
     """Its image may show it unfenced before the answer to its heartbeat is here. It stood down for that moment, with a
     thousand partitions, and told its clients to look elsewhere."""
 
     async def life() -> list[bool]:
-        loop = asyncio.get_running_loop()
         publisher = MetadataPublisher()
         controller = ControllerHere(publisher)
-        channel = ControllerChannel(
-            node_id=NODE_ID,
-            leadership=LedHere(),
-            address_of=lambda node_id: None,
-            publisher=publisher,
-            serve_here=controller.serve,
-            loop=loop,
-        )
         cut_off: list[bool] = []
-        config = BrokerConfig.from_properties({"node.id": str(NODE_ID)})
-        lifecycle = BrokerLifecycle(
-            node_id=NODE_ID,
-            channel=channel,
-            publisher=publisher,
-            config=lambda: config,
-            incarnation_id=INCARNATION,
-            directory_id=bytes(16),
-            on_joined=lambda image: None,
-            on_cut_off=cut_off.append,
-            barrier=asyncio.Event().wait,
-        )
+        lifecycle = lifecycle_of(controller, publisher, cut_off)
         await lifecycle.start({})
         controller.may_answer.set()
         await lifecycle.stop()
         return cut_off
 
     assert asyncio.run(life()) == []
+
+
+def test_a_broker_stops_also_in_the_moment_in_which_another_controller_is_elected() -> None:
+    """The news that wakes it was taken for the whole of it: the stop was forgotten, and the process never ended."""
+
+    async def life() -> None:
+        publisher = MetadataPublisher()
+        controller = ControllerHere(publisher)
+        controller.may_answer.set()
+        lifecycle = lifecycle_of(controller, publisher, [])
+        await lifecycle.start({})
+        for _ in range(20):
+            await asyncio.sleep(0)  # the answer to its heartbeat is here, and it pauses
+        lifecycle.controller_changed()
+        async with asyncio.timeout(10):
+            await lifecycle.stop()
+
+    asyncio.run(life())

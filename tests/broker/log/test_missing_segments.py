@@ -46,9 +46,14 @@ def test_a_missing_segment_takes_its_log_offline_and_is_named(
     on_disk.disk.remove(path)
     with caplog.at_level(logging.ERROR):
         logs = start(on_disk)
-    name = path.rpartition("/")[2]
-    expected = name if index != -1 else on_disk.log.segments[-2].log_path if not clean else ""
-    assert expected in logs.offline[KEY]
+    if index == 0:
+        assert "its first segments are missing" in logs.offline[KEY]
+    elif index == 2:
+        assert f"{path.rpartition('/')[2]} is missing" in logs.offline[KEY]
+    else:
+        assert (
+            "when this node was stopped" in logs.offline[KEY] or on_disk.log.segments[-2].log_path in logs.offline[KEY]
+        )
     assert "restore the files" in logs.offline[KEY]
     assert "offline" in caplog.text
 
@@ -180,3 +185,14 @@ def _changes_until_synced(disk: SimulatedFilesystem) -> int:
     LogManager(disk, DIRECTORY).load_all()
     operations = [operation for operation, _ in disk.trace]
     return operations.index("sync_directory", operations.index("remove")) + 1
+
+
+def test_the_age_of_a_segment_with_damaged_records_is_what_its_index_says() -> None:
+    """Retention and compaction of every other log must not stop for it."""
+    on_disk = filled()
+    on_disk.logs.close()
+    segment = on_disk.log.segments[1]
+    content = on_disk.disk.content(segment.log_path)
+    content[:] = bytes(len(content))
+    (log,) = start(on_disk).logs.values()
+    assert log.segments[1].max_timestamp >= NOW_MS

@@ -492,3 +492,16 @@ def test_a_fault_of_ours_behind_an_answer_costs_no_other_connection_its_answers(
         assert await broken.is_closed()
 
     serve(scenario)
+
+
+def test_a_client_id_that_is_no_text_closes_the_connection_on_the_short_road_too() -> None:
+    async def scenario(served: Served, connect: Callable[[], Awaitable[Client]]) -> None:
+        client = await connect()
+        client.send_produce(1)
+        await until(lambda: len(served.produce) == 1)
+        header = struct.pack(">hhih", 0, 3, 2, 2) + b"\xff\xfe"
+        body = encode(ProduceRequest(acks=1), 3)
+        client.writer.write(struct.pack(">i", len(header) + len(body)) + header + body)
+        assert await client.is_closed()
+
+    serve(scenario)

@@ -45,8 +45,8 @@ def test_a_partition_is_found_by_name_by_id_and_by_the_bytes_of_both() -> None:
 
         assert partition is not None
         assert table.find_by_id(topic_id, 0) is partition
-        assert table.find_encoded(b"orders", 0) is partition
-        assert table.find_encoded(topic_id, 0) is partition
+        assert table.of_encoded_topic(b"orders") == {0: partition}
+        assert table.of_encoded_topic(topic_id) == {0: partition}
 
 
 def test_a_deleted_topic_is_found_by_none_of_its_names() -> None:
@@ -59,8 +59,8 @@ def test_a_deleted_topic_is_found_by_none_of_its_names() -> None:
 
         assert table.find("orders", 0) is None
         assert table.find_by_id(topic_id, 0) is None
-        assert table.find_encoded(b"orders", 0) is None
-        assert table.find_encoded(topic_id, 0) is None
+        assert table.of_encoded_topic(b"orders") is None
+        assert table.of_encoded_topic(topic_id) is None
 
 
 def test_a_partition_that_cannot_be_led_is_offline_and_takes_nothing_with_it() -> None:

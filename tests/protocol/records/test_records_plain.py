@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.errors import KafkaError
-from protocol.records import Record, build_batch, check_records, read_batch_header
+from protocol.records import (
+    PLAIN_BATCH_BYTES_MAX,
+    PLAIN_BATCH_BYTES_MIN,
+    Record,
+    build_batch,
+    check_records,
+    read_batch_header,
+    read_plain_batch,
+    verify_crc,
+)
+from protocol.records.batch import assemble
 from protocol.records.plain import NOT_PLAIN, plain_record_null_keys
 from protocol.records.walk import walk_record
 
@@ -63,3 +73,66 @@ def test_a_record_that_ends_before_the_batch_does_is_refused() -> None:
     batch[61] -= 2
     with pytest.raises(KafkaError):
         check_records(batch, 0, read_batch_header(batch), decompressed_bytes_max=1 << 20)
+
+
+@given(
+    key=st.none() | st.binary(max_size=63),
+    size=st.integers(0, 4000) | st.sampled_from([55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66]),
+    producer=st.just((-1, -1, -1)) | st.tuples(st.integers(0, 2**62), st.integers(0, 9), st.integers(0, 2**31 - 1)),
+)
+def test_a_plain_batch_is_read_the_first_time_and_when_its_layout_is_known(
+    key: bytes | None, size: int, producer: tuple[int, int, int]
+) -> None:
+    producer_id, producer_epoch, sequence = producer
+    batch = build_batch(
+        [Record(0, 1000, key, bytes(size))],
+        producer_id=producer_id,
+        producer_epoch=producer_epoch,
+        base_sequence=sequence,
+    )
+    for _ in range(2):
+        assert read_plain_batch(batch) == (1000, producer_id, producer_epoch, sequence)
+
+
+def damaged(batch: bytes, places: list[tuple[int, int]], sealed: bool) -> bytes:
+    """The batch with some of its bytes changed, and a checksum that agrees all the same if it is `sealed`."""
+    changed = bytearray(batch)
+    for at, byte in places:
+        changed[at % len(changed)] = byte
+    if sealed:
+        changed = bytearray(assemble(read_batch_header(changed), bytes(changed[61:])))
+    return bytes(changed)
+
+
+@given(
+    key=st.none() | st.binary(max_size=70),
+    value=st.binary(max_size=80),
+    places=st.lists(st.tuples(st.integers(61, 200), st.integers(0, 255)), max_size=3),
+    header_places=st.lists(st.tuples(st.integers(0, 60), st.sampled_from([0, 1, 2, 16, 32, 128])), max_size=2),
+    sealed=st.booleans(),
+)
+def test_a_plain_batch_is_one_that_all_checks_take(
+    key: bytes | None,
+    value: bytes,
+    places: list[tuple[int, int]],
+    header_places: list[tuple[int, int]],
+    sealed: bool,
+) -> None:
+    original = build_batch([Record(0, 1000, key, value)])
+    read_plain_batch(original)
+    try:
+        batch = damaged(original, places + header_places, sealed)
+    except KafkaError:
+        return  # the damage left no header to seal
+    if not PLAIN_BATCH_BYTES_MIN <= len(batch) <= PLAIN_BATCH_BYTES_MAX:
+        return
+    plain = read_plain_batch(batch)
+    if plain is None:
+        return
+    header = read_batch_header(batch)
+    verify_crc(batch, 0, header)
+    checked = check_records(batch, 0, header, decompressed_bytes_max=1 << 20)
+    assert checked.record_count == 1
+    assert (checked.min_timestamp, checked.max_timestamp) == (plain[0], header.max_timestamp)
+    assert plain[1:] == (header.producer_id, header.producer_epoch, header.base_sequence)
+    assert (header.base_offset, header.attributes) == (0, 0)
