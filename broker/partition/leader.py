@@ -219,6 +219,15 @@ class LeaderRole:
             lag_time_max_ms=self._host.lag_time_max_ms,
         )
 
+    def resume(self, proposal: Proposal | None) -> bool:
+        """The role before this one, in this epoch, proposed it, and the controller may still make it so: whom it names
+        counts. False where the metadata is past it."""
+        if proposal is None or proposal.partition_epoch != self.partition_epoch:
+            return False
+        self.proposal = proposal
+        self.isr_or_config_changed()
+        return True
+
     def refused(self, proposal: Proposal) -> None:
         """The controller will never make it so."""
         if self.proposal == proposal:

@@ -39,6 +39,8 @@ class Partition(ReadableReplica):
         self._history = 0
         self._is_being_cut = False
         self._failure: str = ""
+        # The epoch that was led here last, and what its leader had asked of the controller and got no answer to.
+        self._left_open: tuple[int, Proposal | None] = (-1, None)
         # Why the disk refused the last write; told in the log when it changes, not once a request.
         self._refusal = ""
 
@@ -60,6 +62,9 @@ class Partition(ReadableReplica):
                 high_watermark=self._high_watermark,
                 now_ms=now_ms,
             )
+            former_epoch, proposal = self._left_open
+            if former_epoch == role.leader_epoch and role.resume(proposal):
+                self._host.isr_change_wanted(self)
         self.look_at_high_watermark()
 
     def follow(self, leader_id: int, leader_epoch: int) -> None:
@@ -77,6 +82,7 @@ class Partition(ReadableReplica):
         leader, self.leading, self._follower_role = self.leading, None, None
         if leader is not None:
             self._high_watermark = leader.committed.progress
+            self._left_open = (leader.leader_epoch, leader.proposal)
             leader.fail_waiters(error)
             self.log_starts.fail(error, f"this node does not lead {self} any more")
         self._notify_progress()

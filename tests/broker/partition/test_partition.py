@@ -15,6 +15,7 @@ from log_harness.logs import LogOnDisk
 
 from broker.durability import Committer
 from broker.log import AppendOrigin, LogConfig
+from broker.metadata import PartitionImage
 from broker.partition import Partition
 from protocol.errors import ErrorCode, KafkaError
 from wal import Journal, StorageError
@@ -108,6 +109,23 @@ def test_a_follower_goes_on_behind_a_segment_that_could_not_be_begun() -> None:
         assert bench.log.log_end_offset == 2
 
     run(scenario, SMALL_SEGMENTS)
+
+
+def test_who_was_proposed_as_in_sync_counts_for_a_leader_that_leads_on() -> None:
+    """The leader stood down for a moment and forgot whom it had proposed; the controller agreed a moment later. What was
+    committed in between was not on a replica that was in sync, and could be elected."""
+
+    async def scenario(bench: Bench) -> None:
+        alone_of_two = PartitionImage(0, replicas=(1, 2), isr=(1,), leader=1, leader_epoch=1, partition_epoch=1)
+        bench.partition.lead(alone_of_two)
+        await bench.produce(b"x")
+        bench.partition.replica_fetched(2, 1, log_start_offset=0, broker_epoch=1)
+        bench.partition.resign(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+        bench.partition.lead(alone_of_two)
+        await bench.produce(b"y")
+        assert bench.partition.high_watermark == 1
+
+    run(scenario)
 
 
 def test_records_are_not_deleted_for_a_second_asker_before_they_are_for_the_first() -> None:
