@@ -112,7 +112,7 @@ def test_a_follower_goes_on_behind_a_segment_that_could_not_be_begun() -> None:
 
 
 def test_who_was_proposed_as_in_sync_counts_for_a_leader_that_leads_on() -> None:
-    """The leader stood down for a moment and forgot whom it had proposed; the controller agreed a moment later. What was
+    """The leader stood down for a moment and forgot whom it had proposed; the controller agreed just then. What was
     committed in between was not on a replica that was in sync, and could be elected."""
 
     async def scenario(bench: Bench) -> None:
