@@ -30,6 +30,8 @@ BACKOFF_S_MAX = 0.5
 CONNECT_TIMEOUT_S = 2.0
 # A node whose port is open and that is busy is not one that is gone.
 QUESTION_TIMEOUT_S = 10.0
+# One that hangs up at the question may only have been cut off just then: one that always does is from before it.
+QUESTIONS_MAX = 2
 FRAME_BYTES_MAX = 256 * 1024 * 1024
 IN_FLIGHT_MAX = 10_000
 # What the other side has not read yet: above it one-way messages are dropped.
@@ -155,16 +157,18 @@ class PeerConnection:
         address = self._address()
         if address is None:
             raise self._failed("its address is not known")
-        link = await self._open(address)
-        try:
-            versions = await self._ask_versions(link, address)
-        except asyncio.CancelledError:
-            link.abort("closed here")
-            raise
-        if versions is None:
+        for _ in range(QUESTIONS_MAX):
             link = await self._open(address)
-            versions = PeerVersions.before(who(address))
-        link.versions = versions
+            try:
+                link.versions = await self._ask_versions(link, address)
+            except asyncio.CancelledError:
+                link.abort("closed here")
+                raise
+            if link.versions is not None:
+                break
+        else:
+            link = await self._open(address)
+            link.versions = PeerVersions.before(who(address))
         self._failures = 0
         if link.ended.done():
             raise self._failed(f"{who(address)} closed the connection at once")
@@ -260,6 +264,8 @@ class _Link(asyncio.Protocol):
         try:
             self._write(request, version, response_type, future)
         except NoCommonVersion as problem:
+            if self.versions is not None and self.versions.is_assumed:
+                self.abort("it is to be asked again what it speaks")
             raise PeerUnreachable(str(problem)) from None
         return future
 

@@ -45,6 +45,11 @@ class PeerVersions:
     features: Mapping[str, Range] | None = None
     _told: set[int] = field(default_factory=set)
 
+    @property
+    def is_assumed(self) -> bool:
+        """It never said so itself."""
+        return self.features is None
+
     @classmethod
     def answered(cls, who: str, response: ApiVersionsResponse) -> PeerVersions:
         return cls(

@@ -210,7 +210,8 @@ class Fetcher:
         except PeerUnreachable as error:
             if session is self._session:
                 self._tell(f"leader {self.leader_id} cannot be fetched from: {error}")
-                self._begin_session()
+                # Not at once: what was not even sent (no common version, too much under way) fails without waiting.
+                self._begin_session(BACKOFF_S_MIN)
             return
         if session is not self._session:
             return
@@ -223,14 +224,14 @@ class Fetcher:
         session.session_id = response.session_id
         self._received(response, number)
 
-    def _begin_session(self) -> None:
+    def _begin_session(self, delay_s: float = 0.0) -> None:
         """Everything is named anew, over a new connection where the old one broke (after its back-off)."""
         self._session = self._new_session()
         self._requests = 0
         for followed in self._followed.values():
             if followed not in self._storing and followed.retry is None:
                 self._to_name[followed] = None
-        self._go_on_soon()
+        self._loop.call_later(delay_s, self._go_on)
 
     def _tell(self, problem: str) -> None:
         if problem != self._problem and not self._is_stopped:

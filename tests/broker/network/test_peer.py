@@ -15,6 +15,7 @@ from protocol.framing import frame
 from protocol.headers import decode_request_header, response_header
 from protocol.messages.api_versions import ApiVersion, ApiVersionsResponse, SupportedFeatureKey
 from protocol.messages.controller import BrokerHeartbeatRequest, BrokerHeartbeatResponse
+from protocol.messages.fetch import FetchRequest, FetchResponse
 from protocol.messages.internal import RaftMessagesRequest
 
 VERSION = 1
@@ -37,6 +38,8 @@ class OtherSide:
 
     def __init__(self) -> None:
         self.speaks: ApiVersionsResponse | None = SPOKEN
+        # From the second question on, if it is another.
+        self.speaks_next: ApiVersionsResponse | None = None
         self.is_silent = False
         self.connections = 0
         self.versions: list[int] = []
@@ -60,6 +63,7 @@ class OtherSide:
                     if self.is_silent:
                         continue
                     if self.speaks is None:
+                        self.speaks = self.speaks_next
                         writer.close()
                         continue
                     body = encode(self.speaks, header.api_version)
@@ -274,10 +278,35 @@ def test_a_node_that_hangs_up_at_the_question_is_spoken_to_as_before_there_was_o
         world.other.speaks = None
         asked = world.ask()
         await world.other.wait_for(1)
-        assert world.other.connections == 2
-        assert world.peer.versions is not None and world.peer.versions.features is None
+        assert world.other.connections == 3
+        assert world.peer.versions is not None and world.peer.versions.is_assumed
         world.other.answer(0)
         assert (await asked).error_code == 0
+
+    tell(story)
+
+
+def test_a_node_that_is_cut_off_at_the_question_is_asked_again() -> None:
+    async def story(world: World) -> None:
+        world.other.speaks = None
+        world.other.speaks_next = SPOKEN
+        await world.peer.connect()
+        assert world.other.connections == 2
+        assert world.peer.versions is not None and not world.peer.versions.is_assumed
+
+    tell(story)
+
+
+def test_what_a_node_is_assumed_not_to_take_is_not_believed_for_long() -> None:
+    async def story(world: World) -> None:
+        world.other.speaks = None
+        await world.peer.connect()
+        world.other.speaks = SPOKEN
+        with pytest.raises(PeerUnreachable, match="takes FETCH not at all"):
+            await world.peer.send(FetchRequest(), FetchResponse, version=17, timeout_ms=FOR_EVER_MS)
+        await world.peer.wait_closed()
+        await world.peer.connect()
+        assert world.peer.versions is not None and not world.peer.versions.is_assumed
 
     tell(story)
 
