@@ -25,13 +25,14 @@ class AppliedLog:
 
     def apply(self, entries: Sequence[Entry]) -> int:
         """Returns how many bytes of log that was. Raises UnknownMetadata."""
-        batches = [decode_records(entry.data) for entry in entries if entry.kind is EntryKind.NORMAL]
+        changes = [entry for entry in entries if entry.kind is EntryKind.NORMAL]
+        batches = [decode_records(entry.data) for entry in changes]
         for records in batches:
             require_known(records)
-        index = entries[-1].index
-        if batches:
-            self._publisher.apply(batches, index)
-        self._reached(index)
+        if changes:
+            # Of the last change, not of a configuration behind it: an image is the same however entries came together.
+            self._publisher.apply(batches, changes[-1].index)
+        self._reached(entries[-1].index)
         return sum(len(entry.data) for entry in entries)
 
     def load(self, snapshot: Snapshot) -> None:
