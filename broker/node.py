@@ -38,7 +38,7 @@ from broker.metadata import (
     MetadataPublisher,
 )
 from broker.network import Dispatcher, Listener, ListenerLimits
-from broker.partition import HighWatermarkCheckpoint, NewNames, Partition, PartitionTable
+from broker.partition import Cuts, HighWatermarkCheckpoint, NewNames, Partition, PartitionTable
 from broker.quorum import WrongDirectory, new_uuid
 from broker.replication import Replication
 from wal import Journal, JournalLimits, StorageError
@@ -160,6 +160,8 @@ class Node:
         )
         self._new_names = NewNames(self._filesystem, loop=loop)
         self._partitions.on_opened(self._new_names.add)
+        self._cuts = Cuts(self._filesystem, loop=loop)
+        self._partitions.cut_with(self._cuts.add)
         self._replication = Replication(
             config=lambda: self._services.config,
             connect=self._member.connection_to,
@@ -329,6 +331,7 @@ class Node:
         await self._background.stop()
         await self._new_names.stop()
         await self._replication.stop()
+        await self._cuts.stop()
         self._partitions.write_out()
         await self._member.stop()
         for listener in self._metadata_listeners:

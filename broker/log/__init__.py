@@ -24,6 +24,7 @@ from broker.log.results import (
     TimestampOffset,
 )
 from broker.log.transaction_index import AbortedTransaction
+from broker.log.truncation import NewStart, Truncation
 
 __all__ = [
     "NOT_PLAIN",
@@ -40,10 +41,12 @@ __all__ = [
     "LogCleaner",
     "LogConfig",
     "LogManager",
+    "NewStart",
     "PartitionLog",
     "ReadResult",
     "TimestampOffset",
     "TopicPartition",
+    "Truncation",
     "dump_file",
     "dump_journal_entry",
     "is_log_file",

@@ -8,7 +8,7 @@ from broker.log import producer_tracking, rolling
 from broker.log.disk import Buffer
 from broker.log.results import AppendResult
 from protocol.errors import ErrorCode, KafkaError
-from protocol.records import iterate_batches, verify_crc
+from protocol.records import BatchHeader, iterate_checked_batches
 
 if TYPE_CHECKING:
     from broker.log.partition_log import PartitionLog
@@ -21,11 +21,11 @@ def append(log: PartitionLog, records: Buffer) -> AppendResult:
     buffer: a slice for each cost a third of the follower's time."""
     view, first_offset, count, max_timestamp = memoryview(records), -1, 0, UNKNOWN_TIMESTAMP
     epochs, batches = log.leader_epochs, log.pending_batches
+    latest_epoch = epochs.latest
     position = run_start = 0
     try:
-        for position, header in iterate_batches(view):
+        for position, header in iterate_checked_batches(view):
             base_offset, size, timestamp = header[0], header[1] + 12, header[8]
-            verify_crc(view, position, header)
             if base_offset < log.log_end_offset:
                 raise _goes_back(log, base_offset)
             last_offset = base_offset + header[6]
@@ -33,16 +33,20 @@ def append(log: PartitionLog, records: Buffer) -> AppendResult:
                 _collect(log, view[run_start:position])
                 run_start = position
                 rolling.make_room(log, size, last_offset, timestamp)
-            if header[2] > epochs.latest:
+            if header[2] > latest_epoch:
                 epochs.assign(header[2], base_offset)
+                latest_epoch = header[2]
             batches.append((last_offset, size, timestamp))
             log.room_bytes -= size
             log.log_end_offset = last_offset + 1
             if header[9] >= 0:
-                producer_tracking.update(log, view[position : position + size], header, base_offset, last_offset)
-            first_offset = base_offset if first_offset < 0 else first_offset
+                batch = view[position : position + size]
+                producer_tracking.update(log, batch, BatchHeader._make(header), base_offset, last_offset)
+            if first_offset < 0:
+                first_offset = base_offset
             count += header[12]
-            max_timestamp = max(max_timestamp, timestamp)
+            if timestamp > max_timestamp:
+                max_timestamp = timestamp
             position += size
     finally:
         _collect(log, view[run_start:position])

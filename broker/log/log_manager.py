@@ -143,7 +143,7 @@ class LogManager:
 
     def _adopt(self, log: PartitionLog) -> None:
         log.on_dirty = self._mark_dirty
-        log.on_lowered = self._lowered
+        log.lower_files = self._lower
         self.logs[(log.topic_id, log.partition)] = log
         self._by_name[(log.topic, log.partition)] = log
         if log.dirty.marked:
@@ -152,9 +152,8 @@ class LogManager:
     def _mark_dirty(self, log: PartitionLog) -> None:
         self._dirty[log] = None
 
-    def _lowered(self, log: PartitionLog, log_start: int) -> None:
-        key = (log.topic, log.partition)
-        self.files.lower(self.disk, key, recovery_point=log.recovery_point, log_start=log_start)
+    def _lower(self, log: PartitionLog, disk: Disk, recovery_point: int, log_start: int) -> None:
+        self.files.lower(disk, (log.topic, log.partition), recovery_point=recovery_point, log_start=log_start)
 
     def replay(self, entries: Iterable[Entry], *, now_ms: int = 0) -> int:
         """Repeat all of the journal's entries onto the logs, in order; returns how many concerned a log that is here.

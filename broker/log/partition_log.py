@@ -246,7 +246,9 @@ class PartitionLog(ReadableLog):
         self.log_end_offset = self.written_end_offset
         self._abandoned = error
         try:
-            truncation.truncate_to(self, self._journalled_end_offset, repair=True)
+            path = truncation.truncate_to(self, self._journalled_end_offset, repair=True)
+            if path is not None:
+                self.disk.sync(path)
         except StorageError as second:
             self.failure = f"{error}; and its half-written tail could not be cut: {second}"
 
@@ -285,9 +287,15 @@ class PartitionLog(ReadableLog):
 
         With a journal, only once the TRUNCATE entry is durable: were the cut known to the segments alone, a replay
         would put the old records behind the new ones."""
+        if (path := self.truncate_unsynced(offset)) is not None:
+            self.disk.sync(path)
+
+    def truncate_unsynced(self, offset: int) -> str | None:
+        """`truncate_to` but for its last sync: of the file that this answers, before the next append."""
         assert not self.pending and not self._written, f"{self}: write_out before truncate_to"
-        truncation.truncate_to(self, offset)
+        path = truncation.truncate_to(self, offset)
         self._journalled_end_offset = self.written_end_offset
+        return path
 
     def truncate_fully_and_start_at(self, offset: int) -> None:
         """Drop everything; the log is empty and goes on at `offset`.

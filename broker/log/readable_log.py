@@ -52,8 +52,8 @@ class ReadableLog:
         "last_offset_max",
         "log_end_offset",
         "log_start_offset",
+        "lower_files",
         "on_dirty",
-        "on_lowered",
         "partition",
         "pending",
         "pending_batches",
@@ -103,12 +103,12 @@ class ReadableLog:
         self.created_files: list[str] = []
         self.discarded: list[str] = []
         self.snapshots = Snapshots(disk, directory)
-        self.read_positions: dict[int, tuple[Segment, int]] = {}
+        self.read_positions = reading.ReadPositions()
         self.dirty = truncation.DirtyFiles()
-        # The manager hears of the first change after a checkpoint, and, with the start as it will be, of a truncation
-        # below the recovery point or the start.
+        # The manager hears of the first change after a checkpoint, and makes durable what a truncation below the
+        # recovery point or the start lowers them to, in this order.
         self.on_dirty: Callable[[PartitionLog], None] | None = None
-        self.on_lowered: Callable[[PartitionLog, int], None] | None = None
+        self.lower_files: Callable[[PartitionLog, Disk, int, int], None] | None = None
         self._leader_epochs: LeaderEpochs | None = None
         self._producer_states: ProducerStates | None = None
         self._last_epoch = -2  # of the last append as leader; assigning an epoch again changes nothing
@@ -135,6 +135,11 @@ class ReadableLog:
     def journalled_end_offset(self) -> int:
         """The end of what the journal was given: what a follower may copy, for the log takes none of it back."""
         return self._journalled_end_offset
+
+    @property
+    def has_collected(self) -> bool:
+        """Something was appended that no `write_out` has seen yet."""
+        return self.log_end_offset > self._journalled_end_offset
 
     @property
     def leader_epochs(self) -> LeaderEpochs:

@@ -1,8 +1,10 @@
 """Reads of a log: slices of segment files, cut at whole batches.
 
 Where a read ended is remembered, so that a consumer that goes on from there (nearly every fetch) needs neither an
-index nor a scan. The lengths and offsets of all batches in a slice are checked, their checksums are the client's to
-check, as with Kafka: the bytes are those it was sent.
+index nor a scan; and for a while where one began, for the followers and consumers that read the same.
+
+The lengths and offsets of all batches in a slice are checked, their checksums are the client's to check, as with Kafka:
+the bytes are those it was sent.
 """
 
 from __future__ import annotations
@@ -25,9 +27,42 @@ logger = logging.getLogger(__name__)
 
 # Places remembered per log: as many consumers may read it at different offsets without a search.
 POSITIONS_KEPT = 32
+# Of places from which somebody has read on: as many steps one of several readers may be behind the first.
+USED_POSITIONS_KEPT = 4
 
 _WALK = Struct(">qi4xb6xi")  # base offset, length, magic, last offset delta
 _unpack_walk = _WALK.unpack_from
+
+
+class ReadPositions:
+    """(segment, position in it) by offset: where reads ended, and a few that were the start of another since."""
+
+    __slots__ = ("_ends", "_used")
+
+    def __init__(self) -> None:
+        self._ends: dict[int, tuple[Segment, int]] = {}
+        self._used: dict[int, tuple[Segment, int]] = {}
+
+    def use(self, offset: int) -> tuple[Segment, int] | None:
+        """Where a read from `offset` begins. A reader goes on, so its place makes room for that of its next read."""
+        place = self._ends.pop(offset, None)
+        if place is None:
+            return self._used.get(offset)
+        _keep(self._used, offset, place, USED_POSITIONS_KEPT)
+        return place
+
+    def remember(self, offset: int, segment: Segment, position: int) -> None:
+        _keep(self._ends, offset, (segment, position), POSITIONS_KEPT)
+
+    def clear(self) -> None:
+        self._ends.clear()
+        self._used.clear()
+
+
+def _keep(places: dict[int, tuple[Segment, int]], offset: int, place: tuple[Segment, int], kept_max: int) -> None:
+    places[offset] = place
+    if len(places) > kept_max:
+        del places[next(iter(places))]
 
 
 def read(log: ReadableLog, offset: int, max_bytes: int, max_offset: int, at_least_one_batch: bool) -> ReadResult:
@@ -48,7 +83,7 @@ def read(log: ReadableLog, offset: int, max_bytes: int, max_offset: int, at_leas
 
 
 def _read(log: ReadableLog, offset: int, max_bytes: int, end_offset: int, at_least_one_batch: bool) -> ReadResult:
-    place = log.read_positions.pop(offset, None) or _locate(log, offset)
+    place = log.read_positions.use(offset) or _locate(log, offset)
     segment, position = place
     if position >= segment.size_bytes:
         # The place remembered was the end of a segment, or compaction left nothing behind it: go on in the next.
@@ -72,7 +107,7 @@ def _read(log: ReadableLog, offset: int, max_bytes: int, end_offset: int, at_lea
         data, whole, next_offset = _first_batch(log, segment, position, data)
         if next_offset > end_offset:
             return ReadResult(b"", offset)
-    _remember(log, next_offset, segment, position + whole)
+    log.read_positions.remember(next_offset, segment, position + whole)
     if whole == len(data):
         return ReadResult(data, next_offset)
     # A view, unless it would keep more in memory than it shows.
@@ -129,13 +164,6 @@ def whole_batches(data: bytes, end_offset: int, segment: Segment, position: int)
         at = end
         next_offset = following
     return at, next_offset
-
-
-def _remember(log: ReadableLog, offset: int, segment: Segment, position: int) -> None:
-    positions = log.read_positions
-    positions[offset] = (segment, position)
-    if len(positions) > POSITIONS_KEPT:
-        del positions[next(iter(positions))]
 
 
 def aborted_transactions(log: ReadableLog, start_offset: int, end_offset: int) -> list[AbortedTransaction]:

@@ -38,13 +38,55 @@ def truncation_offset(log: PartitionLog, offset: int) -> int:
     return offset if found is None else min(offset, found[1].base_offset)
 
 
-def truncate_to(log: PartitionLog, offset: int, *, repair: bool = False) -> None:
-    """Drop everything from `offset` on. `repair`: also where the log already ends there, after a failed write."""
+class Truncation:
+    """`PartitionLog.truncate_to` in three steps, so that a worker may do the syncs: `prepare` and `sync` on any thread
+    with a disk of its own, `make` between them on the loop's. The last two before the next append."""
+
+    def __init__(self, log: PartitionLog, offset: int) -> None:
+        self._log = log
+        self._offset = offset
+        self._path_to_sync: str | None = None
+
+    def prepare(self, disk: Disk) -> None:
+        """A checkpoint may end before `make`, which looks again."""
+        log, offset = self._log, self._offset
+        if log.lower_files is not None and not log.is_gone and _is_to_lower(log, offset):
+            log.lower_files(log, disk, min(log.recovery_point, offset), min(log.log_start_offset, offset))
+
+    def make(self) -> None:
+        self._path_to_sync = self._log.truncate_unsynced(self._offset)
+
+    def sync(self, disk: Disk) -> None:
+        if self._path_to_sync is not None:
+            disk.sync(self._path_to_sync)
+
+
+class NewStart:
+    """`PartitionLog.truncate_fully_and_start_at` as such steps. It is too rare to be spread over threads."""
+
+    def __init__(self, log: PartitionLog, offset: int) -> None:
+        self._log = log
+        self._offset = offset
+
+    def prepare(self, disk: Disk) -> None:
+        """`make` does all of it."""
+
+    def make(self) -> None:
+        self._log.truncate_fully_and_start_at(self._offset)
+
+    def sync(self, disk: Disk) -> None:
+        """`make` did."""
+
+
+def truncate_to(log: PartitionLog, offset: int, *, repair: bool = False) -> str | None:
+    """Drop everything from `offset` on; returns the path of the file that is to be synced before the next append: were
+    the old tail to come back under what is appended, it would be taken for a part of it. `repair`: also where the log
+    already ends there, after a failed write."""
     if offset >= log.log_end_offset and not repair:
-        return
+        return None
     if offset < log.segments[0].base_offset:
         restart_at(log, offset)
-        return
+        return None
     index = log.segment_index(offset)
     active = log.segments[index]
     found = active.find_batch(offset) if active.size_bytes else None
@@ -55,11 +97,10 @@ def truncate_to(log: PartitionLog, offset: int, *, repair: bool = False) -> None
     _drop_segments(log, log.segments[index + 1 :])
     log.dirty.segments[active.base_offset] = active
     active.truncate_to(offset, active.size_bytes if found is None else found[0])
-    # Durable at once: were the old tail to come back under what is appended next, it would be taken for a part of it.
-    log.disk.sync(active.log_path)
     log.log_end_offset = log.written_end_offset = offset
     log.log_start_offset = min(log.log_start_offset, offset)
     _forget_state_from(log, offset)
+    return active.log_path
 
 
 def restart_at(log: PartitionLog, offset: int) -> None:
@@ -89,14 +130,18 @@ def restart_at(log: PartitionLog, offset: int) -> None:
     _forget_state_from(log, offset)
 
 
+def _is_to_lower(log: PartitionLog, offset: int) -> bool:
+    return offset < log.recovery_point or offset < log.log_start_offset
+
+
 def _lower(log: PartitionLog, offset: int) -> None:
     lowest = log.dirty.lowest_end_offset
     log.dirty.lowest_end_offset = offset if lowest is None else min(lowest, offset)
-    if offset < log.recovery_point or offset < log.log_start_offset:
+    if _is_to_lower(log, offset):
         before, log.recovery_point = log.recovery_point, min(log.recovery_point, offset)
         try:
-            if log.on_lowered is not None:
-                log.on_lowered(log, min(log.log_start_offset, offset))
+            if log.lower_files is not None:
+                log.lower_files(log, log.disk, log.recovery_point, min(log.log_start_offset, offset))
         except StorageError:
             log.recovery_point = before  # the next try must write it
             raise

@@ -1,6 +1,7 @@
 """The partitions of this node: the door to each, and the table that follows the metadata image."""
 
 from broker.partition.checkpoint import HighWatermarkCheckpoint
+from broker.partition.cuts import Cuts, LogCut, cut_at_once
 from broker.partition.follower import FollowerRole
 from broker.partition.host import (
     ALL_REPLICAS,
@@ -20,11 +21,13 @@ from broker.partition.table import PartitionTable
 __all__ = [
     "ALL_REPLICAS",
     "NO_LEADER_EPOCH",
+    "Cuts",
     "FollowerProgress",
     "FollowerRole",
     "HighWatermarkCheckpoint",
     "IsolationLevel",
     "LeaderRole",
+    "LogCut",
     "NewNames",
     "Partition",
     "PartitionHost",
@@ -34,4 +37,5 @@ __all__ = [
     "Proposal",
     "ReadableReplica",
     "ReplicaReader",
+    "cut_at_once",
 ]

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from broker.log import PartitionLog, journal_entries
+from broker.log import NewStart, PartitionLog, Truncation, journal_entries
 from wal import StorageError
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class FollowerRole:
             f"; BELOW the high watermark {self.partition.high_watermark}" if is_loss else "",
         )
         payload = journal_entries.encode_truncate(log.topic_id, log.partition, offset)
-        self.partition.cut(journal_entries.TRUNCATE, payload, lambda: log.truncate_to(offset))
+        self.partition.cut(journal_entries.TRUNCATE, payload, Truncation(log, offset))
 
     def restart_at(self, offset: int) -> None:
         """Nothing here is of use: what the leader has begins at `offset`. `on_stored` says when. StorageError."""
@@ -99,7 +99,7 @@ class FollowerRole:
         logger.warning("%s: begins anew at %d, where the log of leader %d begins", log, offset, self.leader_id)
         log.make_names_durable()
         payload = journal_entries.encode_restarted(log.topic_id, log.partition, offset)
-        self.partition.cut(journal_entries.RESTARTED, payload, lambda: log.truncate_fully_and_start_at(offset))
+        self.partition.cut(journal_entries.RESTARTED, payload, NewStart(log, offset))
 
     def stored(self) -> None:
         if self.on_stored is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from broker.clock import Clock
 from broker.durability import Durability
 from broker.log import ReadResult
+from broker.partition.cuts import LogCut
 from broker.partition.leader import LeaderHost
 from wal import StorageError
 
@@ -50,6 +51,10 @@ class PartitionHost(LeaderHost, Protocol):
 
     def write_refused(self, partition: Partition, error: StorageError) -> None:
         """The disk took back what was appended; the next append may find it well."""
+        ...
+
+    def make_cut(self, partition: Partition, cut: LogCut) -> None:
+        """The journal has it: take its steps, and tell `partition` of them."""
         ...
 
     def was_cut(self, partition: Partition) -> None:

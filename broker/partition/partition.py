@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 
 from broker.log import NOT_PLAIN, AppendOrigin, AppendResult, PartitionLog, journal_entries
 from broker.metadata import PartitionImage, is_internal
+from broker.partition.cuts import LogCut
 from broker.partition.follower import FollowerRole
 from broker.partition.host import ALL_REPLICAS, PartitionHost
 from broker.partition.leader import LeaderRole, Proposal
@@ -308,26 +308,25 @@ class Partition(ReadableReplica):
     def is_being_cut(self) -> bool:
         return self._is_being_cut
 
-    def cut(self, kind: int, payload: bytes, make: Callable[[], None]) -> None:
-        """`make` the cut that `payload` describes once that is durable in the journal: were it known to the segments
+    def cut(self, kind: int, payload: bytes, cut: LogCut) -> None:
+        """Make the `cut` that `payload` describes once that is durable in the journal: were it known to the segments
         alone, a replay would put the old records behind the new ones. Until then nothing is appended, or led."""
         self._is_being_cut = True
         self._history += 1
-        self._host.durability.append_durably(kind, payload, lambda: self._make_cut(make))
+        self._host.durability.append_durably(kind, payload, lambda: self._host.make_cut(self, cut))
 
-    def _make_cut(self, make: Callable[[], None]) -> None:
+    def could_not_be_cut(self, error: StorageError) -> None:
         log = self.log
-        if log.failure:
-            return
-        try:
-            make()
-        except StorageError as error:
-            log.failure = f"{error}; {self} could not be cut, so nothing is appended to it until this node is restarted"
-            logger.error("%s", log.failure)
-            return
+        log.failure = f"{error}; {self} could not be cut, so nothing is appended to it until this node is restarted"
+        logger.error("%s", log.failure)
+
+    def log_was_cut(self) -> None:
+        log = self.log
         self._committed_bytes.forget()
         self.durable_end_offset = self._end_handed_over = log.log_end_offset
         self._high_watermark = max(min(self._high_watermark, log.log_end_offset), log.log_start_offset)
+
+    def cut_is_durable(self) -> None:
         self._is_being_cut = False
         self._host.was_cut(self)
         if self._follower_role is not None:

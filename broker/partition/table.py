@@ -22,6 +22,7 @@ from broker.metadata import (
     PartitionImage,
     TopicImage,
 )
+from broker.partition.cuts import LogCut, cut_at_once
 from broker.partition.isr import UNKNOWN_BROKER_EPOCH
 from broker.partition.partition import Partition
 from broker.partition.turns import Turns
@@ -72,6 +73,7 @@ class PartitionTable:
         self._on_leadership: list[OnLeadership] = []
         self._on_role: list[OnRole] = []
         self._on_opened: Callable[[PartitionLog], None] = _no_worker
+        self._make_cut: Callable[[Partition, LogCut], None] = cut_at_once
         self._on_write_refused: list[Callable[[Partition, StorageError], None]] = []
         self._on_isr_change: Callable[[Partition], None] = _no_controller
         # Cut off from the controller for so long that others lead: this node leads nothing, whatever its image says.
@@ -115,6 +117,9 @@ class PartitionTable:
     def on_opened(self, callback: Callable[[PartitionLog], None]) -> None:
         """`callback` is told of each log that a partition was given, new or found on the disk."""
         self._on_opened = callback
+
+    def cut_with(self, make_cut: Callable[[Partition, LogCut], None]) -> None:
+        self._make_cut = make_cut
 
     def on_write_refused(self, callback: Callable[[Partition, StorageError], None]) -> None:
         self._on_write_refused.append(callback)
@@ -177,6 +182,9 @@ class PartitionTable:
     def write_refused(self, partition: Partition, error: StorageError) -> None:
         for callback in self._on_write_refused:
             callback(partition, error)
+
+    def make_cut(self, partition: Partition, cut: LogCut) -> None:
+        self._make_cut(partition, cut)
 
     def was_cut(self, partition: Partition) -> None:
         topic = self._image.topics_by_id.get(partition.topic_id)
@@ -312,6 +320,8 @@ class PartitionTable:
 
     def write_out(self) -> None:
         """Write what this turn appended, then let the committer begin: it finds all of the turn's entries."""
+        if not self._to_write and not self._turns.has_waiters:
+            return  # a follower has written already what it scheduled: no reason to wake the committer once more
         partitions, self._to_write = self._to_write, []
         for partition in partitions:
             partition.write_out()

@@ -139,11 +139,37 @@ def iterate_batches(buf: Buffer) -> Iterator[tuple[int, BatchHeader]]:
         position += LOG_OVERHEAD + header.batch_length
 
 
+# The fields of a BatchHeader.
+HeaderFields = tuple[int, int, int, int, int, int, int, int, int, int, int, int, int]
+
+
+def iterate_checked_batches(buf: memoryview) -> Iterator[tuple[int, HeaderFields]]:
+    """(position, header fields) of every batch, whose checksum is the one it says; CORRUPT_MESSAGE where one is not.
+
+    Hot: once per batch that a follower fetched. What `iterate_batches` and `verify_crc` do, without a call for each."""
+    position, end = 0, len(buf)
+    while position < end:
+        if end - position < RECORD_BATCH_HEADER_SIZE:
+            read_batch_header(buf, position)
+        header: HeaderFields = _unpack_header(buf, position)
+        end_of_batch = position + LOG_OVERHEAD + header[1]
+        if header[3] != MAGIC_V2 or header[1] < _BATCH_LENGTH_MIN or end_of_batch > end:
+            read_batch_header(buf, position)  # says what is wrong
+        if crc32c(buf[position + CHECKED_FROM : end_of_batch]) != header[4]:
+            raise _wrong_checksum(position, header[4])
+        yield position, header
+        position = end_of_batch
+
+
 def verify_crc(buf: Buffer, position: int, header: BatchHeader) -> None:
     """CORRUPT_MESSAGE unless the CRC-32C over everything from the attributes on is the header's."""
     end = position + LOG_OVERHEAD + header[1]
     if crc32c(memoryview(buf)[position + CHECKED_FROM : end]) != header[4]:
-        raise _corrupt(f"the batch at {position} does not have the checksum {header[4]:#010x} it says")
+        raise _wrong_checksum(position, header[4])
+
+
+def _wrong_checksum(position: int, said: int) -> KafkaError:
+    return _corrupt(f"the batch at {position} does not have the checksum {said:#010x} it says")
 
 
 def stamp_prefix(header: BatchHeader, base_offset: int, partition_leader_epoch: int) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from broker.clock import Clock, SystemClock
 from broker.durability import Durability
 from broker.metadata import PartitionImage
-from broker.partition import Partition
+from broker.partition import LogCut, Partition, cut_at_once
 from wal import StorageError
 
 NODE_ID = 1
@@ -32,6 +32,9 @@ class PartitionHostOfOne:
 
     def write_refused(self, partition: Partition, error: StorageError) -> None:
         """There is nobody to go on instead."""
+
+    def make_cut(self, partition: Partition, cut: LogCut) -> None:
+        cut_at_once(partition, cut)
 
     def was_cut(self, partition: Partition) -> None:
         """Nothing waited for it."""

@@ -8,6 +8,7 @@ from log_harness.batches import NOW_MS
 from log_harness.logs import LogOnDisk
 
 from broker.log import LogConfig
+from broker.log.reading import POSITIONS_KEPT
 from protocol.errors import ErrorCode, KafkaError
 from protocol.records import iterate_batches
 
@@ -68,9 +69,24 @@ def test_a_read_ends_at_its_segment_and_the_next_goes_on() -> None:
 def test_a_consumer_that_goes_on_where_it_was_needs_no_search() -> None:
     on_disk = filled(30)
     first = on_disk.log.read(0, max_bytes=500, max_offset=30)
-    assert first.end_offset in on_disk.log.read_positions
-    on_disk.log.read(first.end_offset, max_bytes=500, max_offset=30)
-    assert first.end_offset not in on_disk.log.read_positions
+    assert on_disk.log.read_positions.use(first.end_offset) is not None
+
+
+def test_readers_of_the_same_records_go_on_where_the_first_of_them_did() -> None:
+    """The followers of a partition fetch the same: only the first would be spared the search."""
+    on_disk = filled(30)
+    first = on_disk.log.read(0, max_bytes=500, max_offset=30)
+    reads = [on_disk.log.read(first.end_offset, max_bytes=500, max_offset=30) for _ in range(3)]
+    assert on_disk.log.read_positions.use(first.end_offset) is not None
+    assert [bytes(read.records) for read in reads] == [bytes(reads[0].records)] * 3
+
+
+def test_places_of_readers_that_never_came_back_are_forgotten() -> None:
+    on_disk = filled(200)
+    for offset in range(200):
+        on_disk.log.read(offset, max_bytes=1, max_offset=200)
+    positions = on_disk.log.read_positions
+    assert len([offset for offset in range(201) if positions.use(offset) is not None]) <= POSITIONS_KEPT + 4
 
 
 def test_many_partitions_work_with_few_open_files() -> None:
