@@ -31,8 +31,7 @@ from protocol.messages.fetch import (
 # elected, should know it; an answer for every commit would double the fetches under light load.
 HIGH_WATERMARK_DELAY_S = 0.02
 UNKNOWN_HIGH_WATERMARK = 2**63 - 1
-# For so many turns of the loop an answer waits for records that are still being appended, turn after turn: a fetch
-# costs its follower and this node as much as appending a hundred records. Where nothing is, it does not wait at all.
+# How many turns of the loop an answer waits for more where each appends some: a fetch costs as much as 100 records.
 GATHERED_TURNS_MAX = 3
 
 TargetKey = tuple[bytes, int]
@@ -266,8 +265,8 @@ def _add(
 
 
 class ReplicaFetchWait(Deferred):
-    """A fetch that found nothing, or came too soon: it ends at the end of a turn of the loop in which a log grew, of the
-    last one where several follow each other, or in time."""
+    """A fetch that found nothing, or came too soon: it ends with a turn of the loop in which a log grew, with the last
+    one where several follow each other, or in time."""
 
     __slots__ = ("_ends_early", "_ends_soon", "_loop", "_session", "_timer")
 
@@ -287,7 +286,6 @@ class ReplicaFetchWait(Deferred):
             self._timer = self._loop.call_soon(self._end_unless_more_comes, GATHERED_TURNS_MAX)
 
     def _end_unless_more_comes(self, turns_left: int) -> None:
-        """What was sent to this node meanwhile may as well go along."""
         if turns_left and self._session.more_comes:
             self._timer = self._loop.call_soon(self._end_unless_more_comes, turns_left - 1)
         else:

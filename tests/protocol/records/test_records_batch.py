@@ -14,6 +14,7 @@ from protocol.records import (
     check_records,
     empty_batch,
     iterate_batches,
+    iterate_checked_batches,
     peek_batch_header,
     read_batch_header,
     read_records,
@@ -183,6 +184,40 @@ def test_a_cut_batch_is_corrupt_wherever_it_is_cut() -> None:
             read_batch_header(GOLDEN[:size])
     with refused(ErrorCode.CORRUPT_MESSAGE):
         list(iterate_batches(GOLDEN + GOLDEN[:-1]))
+
+
+def test_checked_batches_are_those_that_iterating_and_checking_finds() -> None:
+    """The road of followers, which take nothing that a look at each batch alone would refuse."""
+    batches = GOLDEN + stamp(GOLDEN, 60, 4)
+    assert list(iterate_checked_batches(memoryview(batches))) == list(iterate_batches(batches))
+    assert list(iterate_checked_batches(memoryview(b""))) == []
+
+
+def checked_one_by_one(batches: bytearray) -> list[tuple[int, tuple[int, ...]]] | tuple[ErrorCode, str]:
+    try:
+        found = list(iterate_batches(batches))
+        for position, header in found:
+            verify_crc(batches, position, header)
+    except KafkaError as error:
+        return error.code, error.message
+    return [(position, tuple(header)) for position, header in found]
+
+
+def checked_in_one_pass(batches: bytearray) -> list[tuple[int, tuple[int, ...]]] | tuple[ErrorCode, str]:
+    try:
+        return list(iterate_checked_batches(memoryview(batches)))
+    except KafkaError as error:
+        return error.code, error.message
+
+
+def test_what_is_damaged_or_cut_is_refused_in_one_pass_as_it_is_one_by_one() -> None:
+    for position in range(len(GOLDEN)):
+        damaged = bytearray(GOLDEN + GOLDEN)
+        damaged[len(GOLDEN) + position] ^= 0x81
+        assert checked_in_one_pass(damaged) == checked_one_by_one(damaged)
+    for size in range(1, len(GOLDEN)):
+        cut = bytearray(GOLDEN + GOLDEN[:size])
+        assert checked_in_one_pass(cut) == checked_one_by_one(cut)
 
 
 def test_a_header_can_be_peeked_at_without_its_records() -> None:
