@@ -34,7 +34,7 @@ FindPartition = Callable[[FetchTarget], Partition]
 ChooseReplica = Callable[[Partition, int], int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FetchLimits:
     """Of one request, after the broker's own limits were applied."""
 

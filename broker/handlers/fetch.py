@@ -49,7 +49,7 @@ def handle(services: Services, context: RequestContext, request: FetchRequest) -
         return FetchResponse(error_code=error.code)
     limits = FetchLimits(
         version=version,
-        isolation=IsolationLevel(1 if request.isolation_level == 1 else 0),
+        isolation=IsolationLevel.READ_COMMITTED if request.isolation_level == 1 else IsolationLevel.READ_UNCOMMITTED,
         min_bytes=min(request.min_bytes, services.config.fetch_max_bytes),
         max_bytes=min(request.max_bytes, services.config.fetch_max_bytes),
         max_wait_ms=request.max_wait_ms,
