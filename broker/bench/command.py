@@ -7,6 +7,7 @@ order or corrupted, or nothing was measured at all.
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,12 +48,14 @@ def execute(arguments: Mapping[str, Any]) -> int:
     fields = dict(arguments)
     try:
         outputs = Outputs(**{name: fields.pop(name) for name in _OUTPUTS})
-        result = _run(read_options(fields), outputs)
+        options = read_options(fields)
+        _require_writable(outputs)
+        result = _run(options, outputs)
         _write(result, outputs)
-    except (BenchError, ProtocolError) as error:
+    except (BenchError, KafkaError, ProtocolError) as error:
         return _refuse(str(error))
-    except KafkaError as error:
-        return _refuse(f"{error.code.name}: {error}")
+    except OSError as error:
+        return _refuse(f"{error.filename or 'the results'} could not be written: {error.strerror or error}")
     return DONE if result.is_clean else FAULTS_FOUND
 
 
@@ -97,6 +100,15 @@ def _run(options: BenchOptions, outputs: Outputs) -> BenchResult:
     if outputs.verbose:
         console.print(workers_table(result))
     return result
+
+
+def _require_writable(outputs: Outputs) -> None:
+    """Found out before the run and not behind it, which may have taken hours."""
+    for path in filter(None, (outputs.csv_output, outputs.json_output)):
+        with open(path, "a"):
+            pass
+    if outputs.report:
+        os.makedirs(outputs.report, exist_ok=True)
 
 
 def _write(result: BenchResult, outputs: Outputs) -> None:

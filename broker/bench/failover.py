@@ -7,6 +7,7 @@ every acknowledged record is read back.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import statistics
 import time
@@ -23,7 +24,7 @@ from broker.bench.window import LONG_GAP_NS, NS_PER_S
 from broker.bench.wire import BenchError, Cluster, check, parse_addresses
 from protocol import ErrorCode, KafkaError
 
-TOPIC = "bench"
+TOPIC = "failover"
 _QUICK_KILLS = 2
 # Seconds with acknowledgements before the next thing happens.
 _STEADY_S = 2
@@ -34,8 +35,7 @@ CATCH_UP_LIMIT_S = 120.0
 
 def measure_failover(scenario: Scenario, server: UnderTest, side: str, quick: bool) -> Measurement:
     assert isinstance(server, ClusterServers), "a failover needs nodes that take over"
-    server.start()
-    options = options_of(scenario, server, quick=quick)
+    options = dataclasses.replace(options_of(scenario, server, quick=quick), topic=TOPIC)
     cluster = Cluster(parse_addresses(server.bootstrap))
     try:
         prepare_topic(cluster, options)

@@ -61,6 +61,7 @@ class LoadResult:
     busy_share: float = 0.0  # of the time, of the busiest: its loop ran or could have run
     cpu_us_per_request: float = 0.0
     workers: list[dict[str, float]] = field(default_factory=list)  # what each cost, in shares of its time
+    overdue: int = 0  # requests that an open loop had to send by its end, and did not
     gaps: list[tuple[int, int]] = field(default_factory=list)  # without acknowledgements, of each worker, in ns
 
     def add_second(self, second: Second, counts: list[dict[int, int]]) -> None:
@@ -177,6 +178,7 @@ class _Gathering:
             elif message["kind"] == "result":
                 self.result.results.append(message)
                 self.result.gaps += [(begin, end) for begin, end in message.get("gaps", [])]
+                self.result.overdue += message.get("overdue", 0)
                 for name, count in message["errors"].items():
                     self.result.errors[name] = self.result.errors.get(name, 0) + count
             else:
@@ -194,6 +196,8 @@ class _Gathering:
             if number in self._measured:
                 self._ticks[number].append(tick)
                 self._report()
+            else:
+                self.result.failed += tick["failed"]
 
     def _report(self) -> None:
         while min(len(self._ticks[number]) for number in self._measured) > len(self.result.seconds):

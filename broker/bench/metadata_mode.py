@@ -132,7 +132,9 @@ def run_metadata(options: BenchOptions, observer: Observer) -> BenchResult:
         thread.start()
     load = _watch(shared, threads, began, observer)
     # One interpreter runs all of these threads.
-    load.cpu_share = load.busy_share = (time.process_time() - cpu_before) / load.elapsed_s
+    cpu_s = time.process_time() - cpu_before
+    load.cpu_share = load.busy_share = cpu_s / load.elapsed_s
+    load.cpu_us_per_request = cpu_s / load.requests * 1e6 if load.requests else 0.0
     if options.metadata_step in ("create", "auto-create"):
         for topic in shared.topics:
             clients[0].cluster.retry(lambda topic=topic: clients[0].delete(topic))  # type: ignore[misc]

@@ -70,4 +70,5 @@ class Scenario:
     partitions_before: int = 0  # of a start: how many partitions the broker has
     kills: int = 0  # of a failover: how often a leader is killed
     nodes: int = 1
+    shares: str = ""  # scenarios with the same word run one after another on one broker of each side
     importance: int = 2  # 1 is run first where there is not time for all
