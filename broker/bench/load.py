@@ -79,7 +79,11 @@ class WorkerProcess:
 
     def __init__(self, number: int, spec: WorkerSpec, messages: SimpleQueue[tuple[int, Message | None]]) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", worker.__name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", worker.__name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for who started it: it decides when this ends
         )
         self._number = number
         self._messages = messages

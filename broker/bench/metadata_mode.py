@@ -119,7 +119,9 @@ class _Shared:
             self.errors[str(int(error.code))] = self.errors.get(str(int(error.code)), 0) + 1
 
 
-def run_metadata(options: BenchOptions, observer: Observer) -> BenchResult:
+def run_metadata(
+    options: BenchOptions, observer: Observer, seen_enough: Callable[[], bool] = lambda: False
+) -> BenchResult:
     """As many topics as --message-count says, or as many as there is time for. They are deleted afterwards."""
     shared = _Shared(options)
     clients = [_Client(options) for _ in range(options.concurrency)]
@@ -130,7 +132,7 @@ def run_metadata(options: BenchOptions, observer: Observer) -> BenchResult:
     cpu_before, began = time.process_time(), now_ns()
     for thread in threads:
         thread.start()
-    load = _watch(shared, threads, began, observer)
+    load = _watch(shared, threads, began, observer, seen_enough)
     # One interpreter runs all of these threads.
     cpu_s = time.process_time() - cpu_before
     load.cpu_share = load.busy_share = cpu_s / load.elapsed_s
@@ -168,7 +170,9 @@ def _work(shared: _Shared, client: _Client) -> None:
             shared.done((now_ns() - began) // 1000)
 
 
-def _watch(shared: _Shared, threads: list[threading.Thread], began: int, observer: Observer) -> LoadResult:
+def _watch(
+    shared: _Shared, threads: list[threading.Thread], began: int, observer: Observer, seen_enough: Callable[[], bool]
+) -> LoadResult:
     """Joins the threads, a second at a time."""
     load = LoadResult()
     seen, last = 0, began
@@ -179,7 +183,7 @@ def _watch(shared: _Shared, threads: list[threading.Thread], began: int, observe
             thread.join(max(0.0, (last + 1e9 - now_ns()) / 1e9))
         working = any(thread.is_alive() for thread in threads)
         now = now_ns()
-        if now >= deadline:
+        if now >= deadline or seen_enough():
             shared.stop = True
         found = shared.latencies_us[seen:]
         seen += len(found)

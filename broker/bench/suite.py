@@ -156,7 +156,7 @@ class Suite:
         """The ratios of all rounds so far."""
         self._console.print(f"  {outcome.scenario.name} took {took_s:.0f} s")
         for found in outcome.ratios:
-            spread = f"{min(found.rounds):.2f} to {max(found.rounds):.2f} in {len(found.rounds)} rounds"
+            spread = f"{min(found.rounds):.2f} to {max(found.rounds):.2f}, rounds: {len(found.rounds)}"
             self._console.print(
                 f"    {found.bar.ours} ÷ {found.bar.peer}: {found.median:.2f} × ({spread}); must {found.bar.must:g}"
             )
