@@ -14,6 +14,7 @@ import platform
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,6 +26,7 @@ import typer  # noqa: E402
 from rich.console import Console  # noqa: E402
 
 from broker.bench import stored  # noqa: E402
+from broker.bench.noise import IN_MEMORY, filesystem_of  # noqa: E402
 from broker.bench.peer import KAFKA_VERSION, java_version, why_no_peer  # noqa: E402
 from broker.bench.performance_page import write_page  # noqa: E402
 from broker.bench.report import write_suite_report  # noqa: E402
@@ -71,6 +73,12 @@ def main(
     before = stored.load(STORED)
     if budget_minutes:
         scenarios.sort(key=lambda scenario: scenario.importance)
+    if filesystem_of(tempfile.gettempdir()) in IN_MEMORY:
+        console.print(
+            f"{tempfile.gettempdir()} is in memory, where a sync costs nothing: durable figures mean nothing; "
+            "set TMPDIR to a directory on a disk.",
+            style="yellow",
+        )
     left = rounds_left(suite, before, scenarios) if resume else {each.name: rounds for each in scenarios}
     round_s = stored.durations(before, quick=quick)
     show(suite, scenarios, left, round_s, console, each_line=list_only)
@@ -150,6 +158,7 @@ def machine() -> dict[str, Any]:
         "cpu": cpu_model(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
         "system": f"{platform.system()} {platform.release()}",
+        "filesystem": filesystem_of(tempfile.gettempdir()),
         "python": platform.python_version(),
         "kafka": KAFKA_VERSION,
         "java": java_version(),

@@ -31,7 +31,6 @@ def run_round_trip(
     else:
         plans = plan_consumers(options, prepared.leaders, prepared.start_offsets)
         consumers = consumer_specs(options, plans, timestamps=True)
-    # Consumers outlive the producers' window by nothing: what is on its way then is in nobody's figures.
     specs = [*prepared.specs, *consumers]
     load = run_load(specs, on_second=observer.on_second, on_start=observer.on_start, seen_enough=seen_enough)
     return ProduceResult(load, verify_run(cluster, options, prepared, load, observer))

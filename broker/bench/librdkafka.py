@@ -14,7 +14,7 @@ from typing import Any
 
 from broker.bench.payload import IDENTITY, IDENTITY_BYTES, make_key, make_value
 from broker.bench.spec import WorkerSpec
-from broker.bench.window import NS_PER_S, Tally, Window, overdue
+from broker.bench.window import DRAIN_NS, NS_PER_S, Tally, Window, overdue
 from broker.bench.wire import BenchError
 
 _POLL_S = 0.05
@@ -207,7 +207,7 @@ class LibrdkafkaConsumer:
             now = now_ns()
             if now >= ticking.boundary:
                 ticking.tick(now)
-                if now >= window.end_ns:
+                if now >= window.end_ns + (DRAIN_NS if self.spec.timestamps else 0):
                     break
         ticking.tick(now_ns())
         for consumer in self._consumers:

@@ -42,7 +42,8 @@ class Second:
 
 @dataclass(slots=True)
 class LoadResult:
-    """What was measured, warm-up and draining excluded; rates are sums of the workers' own, over their own time."""
+    """What was measured, without the warm-up; rates are sums of the workers' own, over their own time. What was on its
+    way at the end is in the latencies and in nothing else."""
 
     requests: int = 0
     failed: int = 0
@@ -141,7 +142,7 @@ def run_load(
                     process.process.terminate()
 
         silence_limit_s = SILENCE_LIMIT_S + specs[0].warmup_s
-        return _Gathering(len(workers), measured, measured_from_ns, after_second).gather(messages, silence_limit_s)
+        return Gathering(len(workers), measured, measured_from_ns, after_second).gather(messages, silence_limit_s)
     finally:
         for process in workers:
             process.close()
@@ -158,7 +159,7 @@ def _wait_until_ready(messages: SimpleQueue[tuple[int, Message | None]], count: 
         assert message["kind"] == "ready", message
 
 
-class _Gathering:
+class Gathering:
     def __init__(
         self, worker_count: int, measured: list[int], measured_from_ns: int, on_second: Callable[[Second], None]
     ) -> None:
@@ -195,6 +196,9 @@ class _Gathering:
     def _take_tick(self, number: int, tick: Message) -> None:
         if tick["phase"] == "drain":
             self.result.failed += tick["failed"]
+            if number in self._measured:
+                # Sent in time and answered late: of no rate, but nobody waited longer than these.
+                self.result.latencies.add_counts(tick["latencies_us"])
         elif tick["phase"] == "run":
             self._spent[number].add(tick)
             if number in self._measured:

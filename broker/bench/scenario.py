@@ -19,6 +19,7 @@ SIDES: dict[str, dict[str, str]] = {
 }
 OURS = ("commit", "os")
 ALL_SIDES = tuple(SIDES)
+QUICK_KILLS = 2  # of a failover
 
 # Metrics of a run that may stand for a scenario, and whether more of it is better.
 MORE_IS_BETTER = {

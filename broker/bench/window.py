@@ -6,6 +6,8 @@ import math
 import time
 
 NS_PER_S = 1_000_000_000
+# So long consumers who measure the age of records go on: the last ones are on their way, and may be the oldest.
+DRAIN_NS = NS_PER_S
 LONG_GAP_NS = 50_000_000
 GAPS_MAX = 1000
 

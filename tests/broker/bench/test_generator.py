@@ -9,6 +9,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -19,7 +20,8 @@ from broker.bench.cli import bench
 from broker.bench.command import FAILED, Interrupt, execute
 from broker.bench.console import load_text
 from broker.bench.librdkafka import LibrdkafkaProducer
-from broker.bench.load import LoadResult, Second
+from broker.bench.load import Gathering, LoadResult, Second
+from broker.bench.noise import filesystem_of
 from broker.bench.options import BenchOptions
 from broker.bench.plans import worker_specs
 from broker.bench.produce import run_produce
@@ -213,3 +215,25 @@ def test_what_could_not_be_read_back_is_no_result(monkeypatch: pytest.MonkeyPatc
     with WireServer() as server, pytest.raises(BenchError, match="could not be read back"):
         server.fetch_error = lambda: ErrorCode.NOT_LEADER_OR_FOLLOWER
         run_benchmark(options_of(server), SilentObserver())
+
+
+def tick(phase: str, latency_us: int) -> dict[str, Any]:
+    counts = dict.fromkeys(("requests", "records", "bytes", "failed", "cpu_s", "loop_s", "starved_s"), 1)
+    instants = {"from_ns": 0, "to_ns": 1_000_000_000}
+    return {"kind": "tick", "phase": phase, **counts, **instants, "latencies_us": {str(latency_us): 1}}
+
+
+def test_what_was_sent_in_time_and_answered_late_is_in_the_latencies_alone() -> None:
+    """A broker that stalls at the end of a run would have no slow request otherwise."""
+    messages: SimpleQueue[tuple[int, dict[str, Any] | None]] = SimpleQueue()
+    for message in (tick("warmup", 7), tick("run", 100), tick("drain", 9000), {"kind": "result", "errors": {}}, None):
+        messages.put((0, message))
+
+    result = Gathering(1, [0], 0, lambda second: None).gather(messages, 1.0)
+
+    assert (result.latencies.count, result.latencies.max_us) == (2, 9000)
+    assert (result.requests, result.requests_per_s) == (1, 1.0)
+
+
+def test_where_files_are_is_told_by_the_innermost_mount() -> None:
+    assert filesystem_of("/proc/self") == "proc"
