@@ -84,12 +84,16 @@ def main(
     show(suite, scenarios, left, round_s, console, each_line=list_only)
     if list_only:
         return
-    for outcome in suite.run(scenarios, round_s, left):
-        if report:
-            write_suite_report(report, list(suite.outcomes.values()))
-        if write:
-            is_first = suite.outcomes[outcome.scenario.name].measurements == outcome.measurements
-            keep(outcome, {**machine(), "quick": quick, "rounds": 1}, console, add=add or resume or not is_first)
+    try:
+        for outcome in suite.run(scenarios, round_s, left):
+            if report:
+                write_suite_report(report, list(suite.outcomes.values()))
+            if write:
+                is_first = suite.outcomes[outcome.scenario.name].measurements == outcome.measurements
+                keep(outcome, {**machine(), "quick": quick, "rounds": 1}, console, add=add or resume or not is_first)
+    except KeyboardInterrupt:
+        console.print("Stopped. Rounds that were over are kept: --resume takes those that are missing.")
+        raise typer.Exit(130) from None
     if report:
         console.print(f"{report}/index.html")
     if any(outcome.faults or outcome.failures for outcome in suite.outcomes.values()):
