@@ -84,6 +84,8 @@ def main(
     show(suite, scenarios, left, round_s, console, each_line=list_only)
     if list_only:
         return
+    if report:
+        os.makedirs(report, exist_ok=True)  # noticed now and not behind the first scenario
     try:
         for outcome in suite.run(scenarios, round_s, left):
             if report:
@@ -136,8 +138,8 @@ def show(
             sign = " " if each.name in round_s else "~"
             line = f"{each.number}  {each.name:<26} importance {each.importance} {sign}{took_s:4.0f} s   {each.title}"
             console.print(line, markup=False)
-    missing = f"; {sum(left.values())} rounds of scenarios to do, about {all_s / 60:.0f} minutes"
-    console.print(f"{len(scenarios)} scenarios, about {one_s / 60:.0f} minutes a round{missing}")
+    missing = f"; {sum(left.values())} rounds of scenarios to do, about {all_s / 60:.1f} minutes"
+    console.print(f"{len(scenarios)} scenarios, about {one_s / 60:.1f} minutes a round{missing}")
 
 
 def wants_peer(against: str, console: Console, *, is_listed: bool) -> bool:

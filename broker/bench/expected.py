@@ -23,7 +23,7 @@ def guess_s(scenario: Scenario, sides: list[str], *, quick: bool) -> float:
 
 def _side_s(scenario: Scenario, side: str, *, quick: bool) -> float:
     options: dict[str, Any] = {**scenario.options, **(scenario.quick if quick else {})}
-    total_s = _AROUND_S + scenario.partitions_before * _PER_PARTITION_S
+    total_s = scenario.partitions_before * _PER_PARTITION_S + (_AROUND_S if scenario.kind != "start" else 0.0)
     if not scenario.shares:
         total_s += _START_S[side] + (scenario.nodes - 1) * _PER_NODE_S
     total_s += (min(scenario.kills, QUICK_KILLS) if quick else scenario.kills) * _PER_KILL_S[side]

@@ -52,7 +52,10 @@ def _single() -> list[Scenario]:
 
 def _cluster() -> list[Scenario]:
     title = "three nodes, RF 3: 128 connections, one 256 B record, acks={}"
+    wide = "three nodes, RF 3: 128 connections, 16 partitions a request, one 256 B record of each, acks={}"
     options = {"concurrency": 128, "replication_factor": 3}
+    # A request goes to one leader, so each of the three has to lead as many partitions as it names.
+    many = {**options, "partitions": 60, "partitions_per_request": 16}
     as_shipped, durable = Bar("commit", "kafka", 0.5, 0.9), Bar("commit", "kafka-durable", 5.0, 10.0)
     return [
         _produce(
@@ -75,6 +78,19 @@ def _cluster() -> list[Scenario]:
             nodes=3,
             shares="cluster",
             sides=("commit", "kafka", "kafka-durable"),
+        ),
+        *(
+            _produce(
+                f"cluster-wide-acks{name}",
+                wide.format(name),
+                {**many, "acks": acks},
+                number=2,
+                nodes=3,
+                shares="cluster",
+                sides=("commit", "kafka"),
+                importance=3,
+            )
+            for name, acks in (("1", 1), ("all", -1))
         ),
     ]
 
