@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from bench_wire_server import WireServer
+from bench_wire_server import WireServer, options_of
 
 from broker.bench.cli import bench
 from broker.bench.command import FAILED, Interrupt, execute
@@ -32,11 +32,6 @@ from broker.bench.spec import ConnectionPlan
 from broker.bench.window import Window, overdue
 from broker.bench.wire import BenchError, Cluster, parse_addresses
 from protocol import ErrorCode
-
-
-def options_of(server: WireServer, **changes: object) -> BenchOptions:
-    fields: dict[str, object] = {"bootstrap_servers": server.bootstrap, "concurrency": 2, "message_size": 32}
-    return BenchOptions(**{**fields, "message_count": 40, **changes})  # type: ignore[arg-type]
 
 
 def test_a_loop_that_never_waits_for_the_broker_is_the_bottleneck() -> None:
