@@ -19,6 +19,8 @@ from broker.bench.wire import Cluster, parse_addresses
 # It has become no faster when so many seconds were no better than those before them by more than this share.
 PLATEAU_S = {"jvm": 4, "interpreter": 2}
 GAIN = 0.05
+# And not before every connection was answered so often.
+TIMES_EACH = 5
 # Where what is measured does not warm itself up: so long is enough for what compiles nothing.
 INTERPRETER_WARMUP_S = 5.0
 LIMIT_S, QUICK_LIMIT_S = 60.0, 30.0
@@ -28,14 +30,20 @@ REPEATED_GAIN = 0.1
 
 
 class Plateau(SilentObserver):
-    """Looks at the rates of the seconds: the last `plateau_s` of them, and as many before."""
+    """Looks at the rates of the seconds: the last `plateau_s` of them, and as many before.
 
-    def __init__(self, plateau_s: int) -> None:
+    None of these count before `least_records`: the first writes to many partitions may be slow for longer than that,
+    and evenly so."""
+
+    def __init__(self, plateau_s: int, least_records: int = 0) -> None:
         self._plateau_s = plateau_s
+        self._records_left = least_records
         self._rates: list[float] = []
 
     def on_second(self, second: Second) -> None:
-        self._rates.append(second.records / second.elapsed_s if second.elapsed_s else 0.0)
+        self._records_left -= second.records
+        if self._records_left <= 0:
+            self._rates.append(second.records / second.elapsed_s if second.elapsed_s else 0.0)
 
     def is_reached(self) -> bool:
         count = self._plateau_s
@@ -49,7 +57,7 @@ def warm_up_by_time(options: BenchOptions, *, plateau_s: int, quick: bool) -> No
     """The same load on the same topic; what it writes is not read back."""
     limit_s = QUICK_LIMIT_S if quick else LIMIT_S
     options = dataclasses.replace(options, warmup_s=0.0, duration_s=limit_s, verify=False)
-    plateau = Plateau(plateau_s)
+    plateau = Plateau(plateau_s, TIMES_EACH * options.concurrency * options.records_per_frame)
     cluster = Cluster(parse_addresses(options.bootstrap_servers))
     try:
         prepare_topic(cluster, options)

@@ -214,6 +214,18 @@ def test_a_broker_is_warm_when_it_gets_no_faster() -> None:
     assert is_warm_after(10, 20, 30, 40, 80, 81, 79, 80, 82, 80, 81, 83)
 
 
+def test_a_broker_is_not_warm_before_every_connection_was_served() -> None:
+    plateau = Plateau(1, least_records=100)
+    for second, count in enumerate((20, 20, 20, 20, 20)):
+        assert not plateau.is_reached()
+        plateau.on_second(Second(float(second), records=count, elapsed_s=1.0))
+    plateau.on_second(Second(6.0, records=500, elapsed_s=1.0))
+
+    assert not plateau.is_reached()
+    plateau.on_second(Second(7.0, records=510, elapsed_s=1.0))
+    assert plateau.is_reached()
+
+
 def test_faults_are_told_on_the_page(tmp_path: Path) -> None:
     outcome = outcome_of("auto-create-10", commit=[1.0])
     outcome.measurements[0].faults = 3
