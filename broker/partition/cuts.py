@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from broker.partition.partition import Partition
 
 # As many cuts are made in one turn of the loop.
-TOGETHER_MAX = 50
+TOGETHER_MAX = 20
 
 
 class LogCut(Protocol):
