@@ -170,7 +170,7 @@ def produce_stages(partitions: int, directory: str, rounds: int) -> list[float]:
     position = request.index(len(TOPIC).to_bytes(2, "big") + TOPIC.encode()) - 12
     assert read_produce(request, position, len(request), PRODUCE_VERSION) is not None
     read = best_us(lambda: read_produce(request, position, len(request), PRODUCE_VERSION), rounds=rounds)
-    check = best_us(lambda: read_plain_batch(batch), rounds=rounds) * partitions
+    check = best_us(lambda: read_plain_batch(batch, 0, len(batch)), rounds=rounds) * partitions
     numbers = [number for index in range(partitions) for number in (index, 1_000_000, -1, 0)]
     answer = best_us(lambda: produce_response(PRODUCE_VERSION, 1, [(TOPIC.encode(), numbers)]), rounds=rounds)
     append, write = log_stages(partitions, directory, batch, rounds)
@@ -191,7 +191,7 @@ def log_stages(partitions: int, directory: str, batch: bytes, rounds: int) -> tu
         began = time.thread_time()
         for _ in range(REQUESTS_PER_TURN):
             for log in logs:
-                log.append_plain(batch, 1, now_ms)
+                log.append_plain(batch, 0, len(batch), 1, now_ms)
         appended = time.thread_time()
         for log in logs:
             log.write_out_entry()
