@@ -1,4 +1,4 @@
-"""How much of the machine somebody else used while a measurement ran: what makes figures low, and ratios doubtful."""
+"""What makes figures doubtful: how much of the machine somebody else used meanwhile, and a disk that is none."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 # Above this many cores used by others a measurement is called noisy.
 NOISY_CORES = 0.2
+IN_MEMORY = ("tmpfs", "ramfs")
 
 
 class NoiseMeter:
@@ -27,6 +28,18 @@ class NoiseMeter:
         elapsed = time.monotonic() - self._began
         others = _busy_s() - self._busy - (_ours_s() - self._ours) - broker_cpu_s
         return max(others / elapsed, 0.0) if elapsed else 0.0
+
+
+def filesystem_of(path: str) -> str:
+    """The type of what `path` is on: in memory a sync costs nothing, and durable is as fast as not. "" if unknown."""
+    try:
+        with open("/proc/mounts") as file:
+            mounts = [line.split()[1:3] for line in file]
+    except OSError:
+        return ""
+    path = os.path.realpath(path)
+    on = [(point, kind) for point, kind in mounts if (path + "/").startswith(point.rstrip("/") + "/")]
+    return max(on, key=lambda found: len(found[0]), default=("", ""))[1]
 
 
 def _busy_s() -> float:
