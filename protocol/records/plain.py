@@ -26,7 +26,8 @@ _CHECKED_FROM = 21
 _COUNT_AT = 57
 _BEGIN_BYTES = 10
 PLAIN_BATCH_BYTES_MIN = _COUNT_AT + _BEGIN_BYTES + 2
-PLAIN_BATCH_BYTES_MAX = 8192
+# As much as Kafka's Java client gathers by default (batch.size). What a larger one would gain is lost in copying it.
+PLAIN_BATCH_BYTES_MAX = 16_384
 
 # (checked bytes, checksum, max timestamp, producer id, producer epoch, base sequence, last offset delta). What is
 # checked is all from the attributes on.
@@ -39,6 +40,8 @@ PlainBatch = tuple[bytes, int, int, int, int, int, int]
 _Layout = tuple[int, bytes, bytes, int]
 _layouts: dict[bytes, _Layout] = {}
 _LAYOUTS_KEPT = 16_384
+# Above this the size takes three bytes, and the key's length is not among those ten.
+_LAYOUT_BATCH_BYTES_MAX = 8192
 
 
 def read_plain_batch(data: bytes, start: int, end: int) -> PlainBatch | None:
@@ -86,7 +89,7 @@ def _are_records_plain(
 
 def _keep_layout(batch: bytes, begin: bytes) -> None:
     """Note what batches like this plain one have in common, unless a number in it is written longer than it need be."""
-    if len(_layouts) >= _LAYOUTS_KEPT:
+    if len(_layouts) >= _LAYOUTS_KEPT or len(batch) > _LAYOUT_BATCH_BYTES_MAX:
         return
     size_bytes = 1 if batch[_HEADER_BYTES] < 128 else 2
     record_bytes = len(batch) - _HEADER_BYTES - size_bytes

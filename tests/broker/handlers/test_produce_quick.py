@@ -178,7 +178,7 @@ BATCHES = st.one_of(
     st.builds(lambda value, later: batch(value, timestamp=NOW_MS + later), VALUES, st.integers(0, 10**8)),
     st.builds(lambda value: batch(value, producer_id=9, producer_epoch=0, base_sequence=0, transactional=True), VALUES),
     st.builds(cut, st.builds(batch, VALUES), st.integers(0, 400), st.integers(0, 255)),
-    st.just(batch(bytes(9000))),
+    st.sampled_from([batch(bytes(9000)), batch(*[bytes(250)] * 40), batch(bytes(20_000))]),
     st.just(batch(b"x") + batch(b"y")),
     st.binary(min_size=1, max_size=90),
     st.just(b""),

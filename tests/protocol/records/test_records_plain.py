@@ -78,7 +78,7 @@ def test_a_record_that_ends_before_the_batch_does_is_refused() -> None:
 
 @given(
     key=st.none() | st.binary(max_size=63),
-    size=st.integers(0, 4000) | st.sampled_from([55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66]),
+    size=st.integers(0, 4000) | st.sampled_from([55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 8117, 8190, 12_000]),
     producer=st.just((-1, -1, -1)) | st.tuples(st.integers(0, 2**62), st.integers(0, 9), st.integers(0, 2**31 - 1)),
 )
 def test_a_plain_batch_is_read_the_first_time_and_when_its_layout_is_known(
