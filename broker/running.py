@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import gc
 import logging
 import os
 import signal
+import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 from broker.config import BrokerConfig
 from broker.descriptors import pass_over_failed_accepts
@@ -42,6 +45,14 @@ def _new_loop() -> asyncio.AbstractEventLoop:
         return asyncio.new_event_loop()
     loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
     return loop
+
+
+def end_process(status: int) -> NoReturn:
+    """At once: all is closed, and to take a node of 1,000 partitions apart object by object takes 30 ms."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # nobody reads it any more
+            stream.flush()
+    os._exit(status)
 
 
 async def _serve(config: BrokerConfig, on_ready: Callable[[Node], None]) -> int:

@@ -166,5 +166,6 @@ def _add_verification(table: Table, result: BenchResult) -> None:
     for name in ("lost", "duplicated", "out_of_order", "corrupted"):
         value = getattr(found, name)
         table.add_row(name.replace("_", " ").capitalize(), Text(f"{value:,}", style="red bold" if value else "green"))
-    if found.unacknowledged_found:
-        table.add_row("Not acknowledged, but there", f"{found.unacknowledged_found:,}")
+    if found.unacknowledged:
+        there = f"{found.unacknowledged_found:,} of {found.unacknowledged:,}"
+        table.add_row("Not acknowledged, but there", there)

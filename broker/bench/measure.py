@@ -72,7 +72,7 @@ def _measure_bench(scenario: Scenario, server: UnderTest, side: str, quick: bool
     kind = "interpreter" if side in OURS else "jvm"
     began = time.monotonic()
     if options.message_count:
-        warm_up_by_count(dataclasses.replace(options, topic="warm-up"))
+        warm_up_by_count(options)
     elif options.mode == "produce":
         warm_up_by_time(options, plateau_s=PLATEAU_S[kind], quick=quick)
     elif kind == "interpreter":

@@ -123,6 +123,11 @@ class BenchOptions:
         self._refuse_what_is_not_of_this_client()
         if self.idempotent and self.client == "librdkafka" and self.acks != -1:
             raise BenchError("--idempotent needs --acks all: librdkafka makes no such producer without")
+        if self.client == "raw" and self.mode in ("round-trip", "soak") and self.uses_producer_ids:
+            raise BenchError(
+                f"--mode {self.mode} reads from each record when it was sent, which a raw frame cannot say with "
+                "--compression or --idempotent: add --client librdkafka, or leave them out"
+            )
         if self.message_size < IDENTITY_BYTES:
             raise BenchError(f"--message-size must be at least {IDENTITY_BYTES}, for a record carries its identity")
         if self.partitions_per_request > self.partitions:

@@ -126,7 +126,6 @@ def _bulk() -> list[Scenario]:
                 title=f"50 producers × 50 partitions, 1,000,000 records of 250 B, {codec}, idempotent, acks=all",
                 metric="records_per_s",
                 options={**fifty, "compression": codec},
-                quick={"message_count": 300_000},
                 sides=("commit", "os", "kafka"),
                 bars=(bar,),
             )

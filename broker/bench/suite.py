@@ -201,7 +201,7 @@ class _Visit:
         is_fresh = self._server is None
         if self._server is None:
             directory = Path(tempfile.mkdtemp(prefix="millstream-bench-"))
-            self._closing.callback(shutil.rmtree, directory, ignore_errors=True)
+            self._closing.callback(_remove, directory)
             self._server = self._closing.enter_context(broker_of(scenario, self.side, directory))
         found = measure(scenario, self.side, self._server, quick=quick, is_fresh=is_fresh)
         if not is_alone:
@@ -211,6 +211,15 @@ class _Visit:
     def close(self) -> None:
         self._server = None
         self._closing.close()
+
+
+def _remove(directory: Path) -> None:
+    """Gigabytes are not left behind by Ctrl-C in the wrong instant."""
+    try:
+        shutil.rmtree(directory, ignore_errors=True)
+    except KeyboardInterrupt:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
 
 
 def groups(scenarios: Sequence[Scenario]) -> list[list[Scenario]]:

@@ -67,7 +67,8 @@ def warm_up_by_time(options: BenchOptions, *, plateau_s: int, quick: bool) -> No
 
 
 def warm_up_by_count(options: BenchOptions) -> None:
-    """The same work again and again; what it writes is not read back."""
+    """The same work again and again, on the same topic where there is one: the first write to a partition is not what
+    is measured. What it writes is not read back."""
     options = dataclasses.replace(options, verify=False)
     took_s = float("inf")
     for _ in range(REPEATS_MAX):

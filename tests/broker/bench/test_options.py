@@ -77,6 +77,8 @@ def test_the_command_line_becomes_options() -> None:
         {"mode": "metadata", "processes": 2},
         {"metadata_step": "create"},
         {"consumers": 2},
+        {"mode": "round-trip", "idempotent": True},
+        {"mode": "soak", "compression": "zstd"},
         {"mode": "metadata", "create_topic": True},
         {"mode": "consume", "idempotent": True},
         {"rate_limit": -1.0},

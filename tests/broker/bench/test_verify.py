@@ -69,8 +69,8 @@ def test_a_record_behind_a_later_one_of_its_partition_is_out_of_order() -> None:
 def test_what_was_never_answered_is_no_fault_there_or_not() -> None:
     there, not_there = (read_back([batch(*sequences)], sent=2, unknown=(1,)) for sequences in ((0, 1), (0,)))
 
-    assert (there.unacknowledged_found, there.faults) == (1, 0)
-    assert (not_there.unacknowledged_found, not_there.faults) == (0, 0)
+    assert (there.unacknowledged, there.unacknowledged_found, there.faults) == (1, 1, 0)
+    assert (not_there.unacknowledged, not_there.unacknowledged_found, not_there.faults) == (1, 0, 0)
 
 
 def test_a_record_that_this_client_never_sent_is_somebody_elses() -> None:
