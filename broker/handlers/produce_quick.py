@@ -23,7 +23,6 @@ from protocol import decode
 from protocol.errors import ErrorCode, KafkaError
 from protocol.messages.produce import PartitionProduceResponse, ProduceResponse
 from protocol.produce_bytes import AppendedNumbers, TopicSpans, produce_response, read_produce
-from protocol.records import PLAIN_BATCH_BYTES_MAX
 
 # What lets the produce request behind this one start. There is nothing to abandon in a wait for durability.
 _PIPELINED = Deferred()
@@ -87,14 +86,14 @@ class QuickProduce(Exchange):
             answers.append((topic, numbers))
             for index, start, end in spans:
                 partition = partitions.get(index)
-                if partition is not None and end - start <= PLAIN_BATCH_BYTES_MAX:
-                    offset = partition.append_plain(data[start:end], now_ms, acks)
+                if partition is not None:
+                    offset = partition.append_plain(data, start, end, now_ms, acks)
                     if offset >= 0:
                         role = partition.leading
                         assert role is not None, "it appended"
                         numbers += (index, offset, -1, partition.log.log_start_offset)
                         if acks == ALL_REPLICAS and role.followers:
-                            self._wait_for_replicas(partition, offset + 1)
+                            self._wait_for_replicas(partition, partition.log.log_end_offset)
                         else:
                             promises.append(role.promise)
                         continue

@@ -28,7 +28,7 @@ from protocol.records import (
     LOG_OVERHEAD,
     PLAIN_BATCH_BYTES_MIN,
     BatchHeader,
-    pack_prefix,
+    pack_unchecked,
     read_plain_batch,
     stamp_prefix,
 )
@@ -52,12 +52,13 @@ class PartitionLog(ReadableLog):
 
     # --- appending -------------------------------------------------------------------------------------------------
 
-    def append_plain(self, batch: bytes, leader_epoch: int, now_ms: int) -> int:
-        """`append_as_leader` of a client's batch, for the commonest kind of it: one plain record, nothing special about
-        the topic, the segment or the producer. The base offset; NOT_PLAIN, and nothing changed, for all others.
+    def append_plain(self, data: bytes, start: int, end: int, leader_epoch: int, now_ms: int) -> int:
+        """`append_as_leader` of the client's batch that lies in `data` from `start` to `end`, for the commonest kind of
+        it: plain records, nothing special about the topic, the segment or the producer. The base offset; NOT_PLAIN, and
+        nothing changed, for all others.
 
         Hot: once per produced batch of nearly every producer that does not linger."""
-        size = len(batch)
+        size = end - start
         if (
             size > self.room_bytes
             or not PLAIN_BATCH_BYTES_MIN <= size <= self.plain_batch_bytes_max
@@ -66,26 +67,29 @@ class PartitionLog(ReadableLog):
             or self._abandoned is not None
         ):
             return NOT_PLAIN
-        plain = read_plain_batch(batch)
+        plain = read_plain_batch(data, start, end)
         if plain is None:
             return NOT_PLAIN
-        timestamp, producer_id, producer_epoch, sequence = plain
-        offset = self.log_end_offset
+        checked, crc, timestamp, producer_id, producer_epoch, sequence, last_offset_delta = plain
+        base_offset = self.log_end_offset
+        last_offset = base_offset + last_offset_delta
         if (
             timestamp > now_ms + self.timestamp_after_max_ms
             or timestamp > self.roll_timestamp
-            or offset > self.last_offset_max
+            or last_offset > self.last_offset_max
         ):
             return NOT_PLAIN
         if producer_id >= 0:
             states = self._producer_states
-            if states is None or not states.append_next(producer_id, producer_epoch, sequence, offset, timestamp):
+            if states is None or not states.append_next(
+                producer_id, producer_epoch, sequence, base_offset, last_offset_delta, timestamp
+            ):
                 return NOT_PLAIN
-        self.pending.append(pack_prefix(offset, size - LOG_OVERHEAD, leader_epoch) + batch[16:])
-        self.pending_batches.append((offset, size, timestamp))
+        self.pending.append(pack_unchecked(base_offset, size - LOG_OVERHEAD, leader_epoch, 2, crc) + checked)
+        self.pending_batches.append((last_offset, size, timestamp))
         self.room_bytes -= size
-        self.log_end_offset = offset + 1
-        return offset
+        self.log_end_offset = last_offset + 1
+        return base_offset
 
     def append_as_leader(
         self, records: Buffer, *, leader_epoch: int, now_ms: int, origin: AppendOrigin = AppendOrigin.CLIENT

@@ -143,16 +143,19 @@ class ProducerStates:
             self._ongoing[producer_id] = first_offset
         self.changed = True
 
-    def append_next(self, producer_id: int, epoch: int, sequence: int, offset: int, timestamp: int) -> bool:
-        """`check` and `update` of a batch of one record that is not transactional, if it is the next of a producer that
-        is known and has no open transaction; False, and nothing changed, if there is more to be looked at."""
+    def append_next(
+        self, producer_id: int, epoch: int, sequence: int, offset: int, last_offset_delta: int, timestamp: int
+    ) -> bool:
+        """`check` and `update` of a batch that is not transactional, if it is the next of a producer that is known and
+        has no open transaction; False, and nothing changed, if there is more to be looked at."""
         entry = self.entries.get(producer_id)
         if entry is None or entry.producer_epoch != epoch or entry.transaction_first_offset != NO_OFFSET:
             return False
         batches = entry.batches
         if not batches or sequence < 0 or sequence != (batches[-1][1] + 1) & 0x7FFF_FFFF:
             return False
-        batches.append(_produced_batch((sequence, sequence, offset, offset, timestamp)))
+        last_sequence = (sequence + last_offset_delta) & 0x7FFF_FFFF
+        batches.append(_produced_batch((sequence, last_sequence, offset, offset + last_offset_delta, timestamp)))
         if len(batches) > BATCHES_KEPT:
             del batches[0]
         entry.last_timestamp = timestamp

@@ -91,13 +91,13 @@ class Partition(ReadableReplica):
 
     # --- appending as the leader -------------------------------------------------------------------------------
 
-    def append_plain(self, batch: bytes, now_ms: int, required_acks: int) -> int:
+    def append_plain(self, data: bytes, start: int, end: int, now_ms: int, required_acks: int) -> int:
         """`append` of a client's batch for the commonest kind of it, see PartitionLog: its offset; NOT_PLAIN, and
         nothing changed, where `append` is to be asked, be it that it refuses. Hot."""
         role = self.leading
         if role is None or self._is_internal or self._failure or (role.under_min_isr and required_acks == ALL_REPLICAS):
             return NOT_PLAIN
-        base_offset = self.log.append_plain(batch, role.leader_epoch, now_ms)
+        base_offset = self.log.append_plain(data, start, end, role.leader_epoch, now_ms)
         if base_offset >= 0 and not self._write_scheduled:
             self._write_soon()
         return base_offset

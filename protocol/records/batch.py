@@ -36,8 +36,8 @@ _CHECKED = Struct(">hiqqqhii")
 _STAMP = Struct(">qii")
 _LENGTH = Struct(">i")
 _unpack_header = _HEADER.unpack_from
-# (base offset, batch length, leader epoch) as the first 16 bytes; what `stamp_prefix` does, without a header.
-pack_prefix = _STAMP.pack
+# (base offset, batch length, leader epoch, magic, checksum) as the 21 bytes in front of what the checksum is of.
+pack_unchecked = _UNCHECKED.pack
 
 
 class BatchHeader(NamedTuple):

@@ -1,4 +1,4 @@
-"""The check of the commonest batch there is: one record, not compressed, no headers.
+"""The check of the commonest batches there are: small, not compressed, most of them of one record without headers.
 
 A producer that does not linger sends nothing else, and walking its record with the general loop costs more than its
 checksum. What this accepts is what check.py accepts (a test holds it to that); everything it does not accept it leaves
@@ -11,79 +11,100 @@ from struct import Struct
 
 from crc32c import crc32c
 
+from protocol.errors import KafkaError
 from protocol.records.compression import Buffer
+from protocol.records.record import INT64_MIN
 from protocol.records.varint import encode_varint
+from protocol.records.walk_all import walk_records
 
 NOT_PLAIN = -1
 
-# All of a batch's header but the leader epoch.
-_unpack = Struct(">qi4xbIhiqqqhii").unpack_from
+# All of a batch's header but the leader epoch and, with the count of records, what its first record begins with.
+_unpack = Struct(">qi4xbIhiqqqhi10s2s").unpack_from
 _HEADER_BYTES = 61
-PLAIN_BATCH_BYTES_MIN = _HEADER_BYTES + 7
-PLAIN_BATCH_BYTES_MAX = 8192
+_CHECKED_FROM = 21
+_COUNT_AT = 57
+_BEGIN_BYTES = 10
+PLAIN_BATCH_BYTES_MIN = _COUNT_AT + _BEGIN_BYTES + 2
+# As much as Kafka's Java client gathers by default (batch.size). What a larger one would gain is lost in copying it.
+PLAIN_BATCH_BYTES_MAX = 16_384
 
-# By 256 * size of the batch + first byte of the key's length, for batches that were plain: what the record begins with,
-# up to the key, or to the value where there is none; what the value behind a key begins with, and where. Equal sizes
-# come again and again, and two comparisons of bytes take a third of the time that looking at each byte does.
-_layouts: dict[int, tuple[bytes, bytes, int]] = {}
+# (checked bytes, checksum, max timestamp, producer id, producer epoch, base sequence, last offset delta). What is
+# checked is all from the attributes on.
+PlainBatch = tuple[bytes, int, int, int, int, int, int]
+
+# By the ten bytes from the count of records on, of batches of one plain record: the size of the record, its attributes
+# and deltas, the key's length. The batch's length; the length of a value right behind those ten bytes, if it takes two;
+# any other value's, and where in the batch it is. Records of one size come again and again, and a look at all of these
+# bytes at once takes a third of the time that one at each does.
+_Layout = tuple[int, bytes, bytes, int]
+_layouts: dict[bytes, _Layout] = {}
 _LAYOUTS_KEPT = 16_384
+# Above this the size takes three bytes, and the key's length is not among those ten.
+_LAYOUT_BATCH_BYTES_MAX = 8192
 
 
-def read_plain_batch(batch: bytes) -> tuple[int, int, int, int] | None:
-    """(timestamp, producer id, producer epoch, sequence) of a batch as a client sends it, uncompressed, with one plain
-    record, whose checksum holds; None for any other, be it valid or not.
+def read_plain_batch(data: bytes, start: int, end: int) -> PlainBatch | None:
+    """The batch from `start` to `end`, if it is as clients send them and not compressed, with a checksum that holds
+    and records that are well formed; None for any other, be it valid or not.
 
-    `batch` has PLAIN_BATCH_BYTES_MIN to PLAIN_BATCH_BYTES_MAX bytes."""
+    It has PLAIN_BATCH_BYTES_MIN to PLAIN_BATCH_BYTES_MAX bytes."""
     # Hot: once per batch of nearly every produce request.
-    size = len(batch)
     (
         base_offset, length, magic, crc, attributes, last_offset_delta, timestamp, max_timestamp, producer_id,
-        producer_epoch, sequence, count,
-    ) = _unpack(batch)  # fmt: skip
+        producer_epoch, sequence, begin, behind,
+    ) = _unpack(data, start)  # fmt: skip
+    checked = data[start + _CHECKED_FROM : end]
+    if magic != 2 or length != end - start - 12 or base_offset or attributes or crc32c(checked) != crc:
+        return None
+    layout = _layouts.get(begin)
     if (
-        magic != 2
-        or length != size - 12
-        or base_offset
-        or attributes
+        layout is None
+        or length != layout[0]
+        or checked[-1]
         or last_offset_delta
-        or count != 1
         or timestamp != max_timestamp
-        or crc32c(batch[21:]) != crc
-    ):
+        or (behind != layout[1] and not (layout[2] and data.startswith(layout[2], start + layout[3])))
+    ) and not _are_records_plain(data[start:end], begin, last_offset_delta, timestamp, max_timestamp):
         return None
-    # The record's size has one byte up to 63, two above.
-    key = batch[65] if size < 126 else batch[66]
-    layout = _layouts.get(size << 8 | key)
-    if layout is None:
-        try:
-            if plain_record_null_keys(batch, _HEADER_BYTES, size) == NOT_PLAIN:
-                return None
-        except IndexError:
-            return None
-        _keep_layout(batch, size, key)
-    elif (
-        batch[-1]
-        or not batch.startswith(layout[0], _HEADER_BYTES)
-        or (layout[1] and not batch.startswith(layout[1], layout[2]))
-    ):
-        return None
-    return timestamp, producer_id, producer_epoch, sequence
+    return checked, crc, max_timestamp, producer_id, producer_epoch, sequence, last_offset_delta
 
 
-def _keep_layout(batch: bytes, size: int, key: int) -> None:
+def _are_records_plain(
+    batch: bytes, begin: bytes, last_offset_delta: int, base_timestamp: int, max_timestamp: int
+) -> bool:
+    """Whether there is nothing wrong with the records, and the header says the right things about them."""
+    count = int.from_bytes(begin[:4], "big")
+    if count != last_offset_delta + 1:
+        return False
+    try:
+        if count == 1 and plain_record_null_keys(batch, _HEADER_BYTES, len(batch)) != NOT_PLAIN:
+            _keep_layout(batch, begin)
+            return base_timestamp == max_timestamp
+        end, low, high, _ = walk_records(batch, _HEADER_BYTES, count)
+    except (IndexError, KafkaError):
+        return False
+    return end == len(batch) and base_timestamp + high == max_timestamp and base_timestamp + low >= INT64_MIN
+
+
+def _keep_layout(batch: bytes, begin: bytes) -> None:
     """Note what batches like this plain one have in common, unless a number in it is written longer than it need be."""
-    if len(_layouts) >= _LAYOUTS_KEPT:
+    if len(_layouts) >= _LAYOUTS_KEPT or len(batch) > _LAYOUT_BATCH_BYTES_MAX:
         return
-    size_bytes = size - _HEADER_BYTES - (1 if size < 126 else 2)
+    size_bytes = 1 if batch[_HEADER_BYTES] < 128 else 2
+    record_bytes = len(batch) - _HEADER_BYTES - size_bytes
+    # Behind the size: attributes, two deltas and the key's length.
+    key_at = _HEADER_BYTES + size_bytes + 4
+    key = batch[key_at - 1]
     key_bytes = 0 if key == 1 else key >> 1
-    # Attributes, two deltas, the key's length and the count of headers are the other bytes.
-    value_bytes = size_bytes - 5 - key_bytes
+    # Those, and the count of headers, are all that is neither key nor value.
+    value_bytes = record_bytes - 5 - key_bytes
     value_bytes -= 1 if value_bytes < 65 else 2
-    begin = encode_varint(size_bytes) + bytes((0, 0, 0, key))
     value = encode_varint(value_bytes)
-    value_at = _HEADER_BYTES + len(begin) + key_bytes
-    if batch.startswith(begin, _HEADER_BYTES) and batch.startswith(value, value_at):
-        _layouts[size << 8 | key] = (begin + value, b"", 0) if key == 1 else (begin, value, value_at)
+    value_at = key_at + key_bytes
+    if batch.startswith(encode_varint(record_bytes), _HEADER_BYTES) and batch.startswith(value, value_at):
+        is_behind = value_at == _COUNT_AT + _BEGIN_BYTES and len(value) == 2
+        _layouts[begin] = (len(batch) - 12, value, b"", 0) if is_behind else (len(batch) - 12, b"", value, value_at)
 
 
 def plain_record_null_keys(buf: Buffer, at: int, end: int) -> int:

@@ -178,7 +178,7 @@ BATCHES = st.one_of(
     st.builds(lambda value, later: batch(value, timestamp=NOW_MS + later), VALUES, st.integers(0, 10**8)),
     st.builds(lambda value: batch(value, producer_id=9, producer_epoch=0, base_sequence=0, transactional=True), VALUES),
     st.builds(cut, st.builds(batch, VALUES), st.integers(0, 400), st.integers(0, 255)),
-    st.just(batch(bytes(9000))),
+    st.sampled_from([batch(bytes(9000)), batch(*[bytes(250)] * 40), batch(bytes(20_000))]),
     st.just(batch(b"x") + batch(b"y")),
     st.binary(min_size=1, max_size=90),
     st.just(b""),
@@ -275,6 +275,23 @@ def test_with_acks_all_a_follower_that_joins_meanwhile_is_waited_for() -> None:
         assert not taken.client.received.done()
         partition.replica_fetched(2, 1, log_start_offset=0, broker_epoch=-1)
         assert answer_of(taken.receive(), 9) == [(ErrorCode.NONE, 0)] * 3
+
+
+def test_with_acks_all_the_last_record_of_a_batch_is_waited_for() -> None:
+    with road() as taken:
+        partition = taken.partitions["orders"]
+        partition.append(batch(b"before"), now_ms=NOW_MS)
+        assigned = taken.node.metadata.image.topics_by_name["orders"].partitions[0]
+        partition.lead(replace(assigned, replicas=(1, 2), isr=(1, 2), partition_epoch=99))
+        taken.send(request(("orders", [(0, batch(b"a", b"b", b"c"))]), acks=-1), 9)
+        taken.node.turn()
+        taken.node.committer.stop()
+        taken.node.turn()
+        partition.replica_fetched(2, 3, log_start_offset=0, broker_epoch=-1)
+        taken.node.turn()
+        assert not taken.client.received.done()
+        partition.replica_fetched(2, 4, log_start_offset=0, broker_epoch=-1)
+        assert answer_of(taken.receive(), 9) == [(ErrorCode.NONE, 1)]
 
 
 def test_with_acks_all_too_few_replicas_in_sync_are_told_of() -> None:

@@ -18,8 +18,8 @@ EPOCH = 3
 BATCHES = st.one_of(
     st.builds(batch, st.binary(max_size=200)),
     st.builds(
-        lambda value, epoch, sequence: batch(value, producer_id=7, producer_epoch=epoch, base_sequence=sequence),
-        st.binary(max_size=50),
+        lambda values, epoch, sequence: batch(*values, producer_id=7, producer_epoch=epoch, base_sequence=sequence),
+        st.lists(st.binary(max_size=50), min_size=1, max_size=3),
         st.integers(0, 1),
         st.integers(0, 6),
     ),
@@ -41,6 +41,11 @@ def state(on_disk: LogOnDisk) -> object:
     return log.log_end_offset, len(log.segments), log.active.max_timestamp, producers, records
 
 
+def append_plain(on_disk: LogOnDisk, data: bytes, leader_epoch: int = EPOCH) -> int:
+    """As it lies in a request, between other bytes."""
+    return on_disk.log.append_plain(b"before" + data + b"behind", 6, 6 + len(data), leader_epoch, NOW_MS)
+
+
 def append_generally(on_disk: LogOnDisk, data: bytes) -> int:
     """The base offset; -2 where it is refused, or a duplicate."""
     try:
@@ -56,7 +61,7 @@ def test_the_short_way_does_what_the_general_way_does(sent: list[bytes], write_e
     config = LogConfig(segment_bytes=1500, max_message_bytes=1400)
     quick, general = LogOnDisk(config), LogOnDisk(config)
     for number, data in enumerate(sent):
-        offset = quick.log.append_plain(data, EPOCH, NOW_MS)
+        offset = append_plain(quick, data)
         if offset == NOT_PLAIN:
             offset = append_generally(quick, data)
         assert offset == append_generally(general, data)
@@ -78,14 +83,14 @@ def test_the_short_way_does_what_the_general_way_does(sent: list[bytes], write_e
 def test_a_topic_that_asks_more_of_every_batch_takes_none_the_short_way(config: LogConfig) -> None:
     on_disk = LogOnDisk()
     on_disk.log.append_as_leader(batch(b"x"), leader_epoch=EPOCH, now_ms=NOW_MS)
-    assert on_disk.log.append_plain(batch(b"x"), EPOCH, NOW_MS) == 1
+    assert append_plain(on_disk, batch(b"x")) == 1
     on_disk.log.update_config(config)
     append_generally(on_disk, batch(b"x", compression=Compression.NONE))
-    assert on_disk.log.append_plain(batch(b"x"), EPOCH, NOW_MS) == NOT_PLAIN
+    assert append_plain(on_disk, batch(b"x")) == NOT_PLAIN
 
 
 def test_another_leader_epoch_is_noted_by_the_general_way() -> None:
     on_disk = LogOnDisk()
     on_disk.log.append_as_leader(batch(b"x"), leader_epoch=EPOCH, now_ms=NOW_MS)
-    assert on_disk.log.append_plain(batch(b"x"), EPOCH + 1, NOW_MS) == NOT_PLAIN
-    assert on_disk.log.append_plain(batch(b"x"), EPOCH, NOW_MS) == 1
+    assert append_plain(on_disk, batch(b"x"), EPOCH + 1) == NOT_PLAIN
+    assert append_plain(on_disk, batch(b"x")) == 1

@@ -10,6 +10,7 @@ from protocol.errors import KafkaError
 from protocol.records import (
     PLAIN_BATCH_BYTES_MAX,
     PLAIN_BATCH_BYTES_MIN,
+    Header,
     Record,
     build_batch,
     check_records,
@@ -77,7 +78,7 @@ def test_a_record_that_ends_before_the_batch_does_is_refused() -> None:
 
 @given(
     key=st.none() | st.binary(max_size=63),
-    size=st.integers(0, 4000) | st.sampled_from([55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66]),
+    size=st.integers(0, 4000) | st.sampled_from([55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 8117, 8190, 12_000]),
     producer=st.just((-1, -1, -1)) | st.tuples(st.integers(0, 2**62), st.integers(0, 9), st.integers(0, 2**31 - 1)),
 )
 def test_a_plain_batch_is_read_the_first_time_and_when_its_layout_is_known(
@@ -90,8 +91,14 @@ def test_a_plain_batch_is_read_the_first_time_and_when_its_layout_is_known(
         producer_epoch=producer_epoch,
         base_sequence=sequence,
     )
+    behind_others = b"\0" * 7 + batch + b"\1" * 9
     for _ in range(2):
-        assert read_plain_batch(batch) == (1000, producer_id, producer_epoch, sequence)
+        plain = read_plain_batch(behind_others, 7, 7 + len(batch))
+        if len(batch) < PLAIN_BATCH_BYTES_MIN:
+            continue
+        assert plain is not None
+        assert plain[0] == batch[21:]
+        assert plain[2:] == (1000, producer_id, producer_epoch, sequence, 0)
 
 
 def damaged(batch: bytes, places: list[tuple[int, int]], sealed: bool) -> bytes:
@@ -105,34 +112,58 @@ def damaged(batch: bytes, places: list[tuple[int, int]], sealed: bool) -> bytes:
 
 
 @given(
+    count=st.sampled_from([1, 1, 2, 9]),
     key=st.none() | st.binary(max_size=70),
-    value=st.binary(max_size=80),
+    value=st.none() | st.binary(max_size=80),
+    headers=st.sampled_from([[], [("name", b"value")]]),
+    step=st.sampled_from([0, 1, -1, 9000]),
     places=st.lists(st.tuples(st.integers(61, 200), st.integers(0, 255)), max_size=3),
     header_places=st.lists(st.tuples(st.integers(0, 60), st.sampled_from([0, 1, 2, 16, 32, 128])), max_size=2),
     sealed=st.booleans(),
 )
 def test_a_plain_batch_is_one_that_all_checks_take(
+    count: int,
     key: bytes | None,
-    value: bytes,
+    value: bytes | None,
+    headers: list[Header],
+    step: int,
     places: list[tuple[int, int]],
     header_places: list[tuple[int, int]],
     sealed: bool,
 ) -> None:
-    original = build_batch([Record(0, 1000, key, value)])
-    read_plain_batch(original)
+    original = build_batch(
+        [Record(place, 1000 + step * place, key, value, headers) for place in range(count)], producer_id=7
+    )
+    if len(original) >= PLAIN_BATCH_BYTES_MIN:
+        read_plain_batch(original, 0, len(original))
     try:
         batch = damaged(original, places + header_places, sealed)
     except KafkaError:
         return  # the damage left no header to seal
     if not PLAIN_BATCH_BYTES_MIN <= len(batch) <= PLAIN_BATCH_BYTES_MAX:
         return
-    plain = read_plain_batch(batch)
-    if plain is None:
+    plain = read_plain_batch(batch, 0, len(batch))
+    try:
+        header = read_batch_header(batch)
+        verify_crc(batch, 0, header)
+        checked = check_records(batch, 0, header, decompressed_bytes_max=1 << 20)
+    except KafkaError:
+        assert plain is None
         return
-    header = read_batch_header(batch)
-    verify_crc(batch, 0, header)
-    checked = check_records(batch, 0, header, decompressed_bytes_max=1 << 20)
-    assert checked.record_count == 1
-    assert (checked.min_timestamp, checked.max_timestamp) == (plain[0], header.max_timestamp)
-    assert plain[1:] == (header.producer_id, header.producer_epoch, header.base_sequence)
+    if plain is None:
+        # Only for what the header says: the log looks at that.
+        is_whole = header.size_bytes == len(batch)
+        assert header.base_offset or header.attributes or checked.max_timestamp != header.max_timestamp or not is_whole
+        return
     assert (header.base_offset, header.attributes) == (0, 0)
+    assert checked.record_count == header.record_count
+    assert plain == (
+        batch[21:],
+        header.crc,
+        checked.max_timestamp,
+        header.producer_id,
+        header.producer_epoch,
+        header.base_sequence,
+        header.last_offset_delta,
+    )
+    assert header.max_timestamp == checked.max_timestamp
