@@ -156,6 +156,8 @@ class Member:
             config=lambda: self._services().config,
             clock=self._machine.clock,
             loop=loop,
+            node_id=config.node_id,
+            incarnation_id=self.incarnation_id,
         )
         self.voters = VoterManager(
             proposals=proposals,

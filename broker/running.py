@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import gc
 import logging
 import os
 import signal
+import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 from broker.config import BrokerConfig
 from broker.descriptors import pass_over_failed_accepts
@@ -31,17 +34,25 @@ def run_node(config: BrokerConfig, *, on_ready: Callable[[Node], None] = lambda 
     Raises what `Node.start` raises, before anything is served.
     """
     _keep_freed_memory()
-    with asyncio.Runner(loop_factory=new_loop) as runner:
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
         return runner.run(_serve(config, on_ready))
 
 
-def new_loop() -> asyncio.AbstractEventLoop:
+def _new_loop() -> asyncio.AbstractEventLoop:
     try:
         import uvloop
     except ImportError:
         return asyncio.new_event_loop()
     loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
     return loop
+
+
+def end_process(status: int) -> NoReturn:
+    """At once: all is closed, and to take a node of 1,000 partitions apart object by object takes 30 ms."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # nobody reads it any more
+            stream.flush()
+    os._exit(status)
 
 
 async def _serve(config: BrokerConfig, on_ready: Callable[[Node], None]) -> int:
@@ -57,7 +68,7 @@ async def _serve(config: BrokerConfig, on_ready: Callable[[Node], None]) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, asked_to_stop)
-    spare_the_collector()
+    _spare_the_collector()
     on_ready(node)
     await node.stop_requested.wait()
     if node.failure:
@@ -68,7 +79,7 @@ async def _serve(config: BrokerConfig, on_ready: Callable[[Node], None]) -> int:
     return 0
 
 
-def spare_the_collector() -> None:
+def _spare_the_collector() -> None:
     """What exists now stays, and what requests make has no cycles: look for garbage rarely, and not at all of that.
 
     The collector's default costs about a tenth of the CPU of a single-record produce request.

@@ -33,11 +33,6 @@ class FrameSplitter:
         self._gathered = 0
         self._wanted = SIZE_BYTES
 
-    @property
-    def buffered_bytes(self) -> int:
-        """How much of an unfinished frame is held; nonzero at the end of a stream means it was cut."""
-        return self._gathered
-
     def feed(self, data: bytes) -> Iterator[memoryview]:
         """The frames (without their sizes) that are whole now. Must be exhausted before the next call."""
         if self._pieces:

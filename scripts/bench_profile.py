@@ -39,12 +39,14 @@ from broker.bench.wire import BenchError  # noqa: E402
 SAMPLES_PER_S = 250
 _TOPIC = "bench"
 _PRODUCE: dict[str, Any] = {"concurrency": 128, "message_size": 256, "acks": 1, "warmup_s": 3.0}
+_WIDE: dict[str, Any] = {"partitions": 16, "partitions_per_request": 16}
 _FILL: dict[str, Any] = {"concurrency": 4, "records_per_request": 100, "message_count": 1_000_000, "duration_s": 300.0}
 # So many that there is something to read as long as samples are taken.
 _FETCH: dict[str, Any] = {"mode": "consume", "consumers": 16, "fan_out": True, "fetch_bytes_max": 65_536}
 # The work, and what stands for it in the table.
 WORK = {
     "produce": "single-record produce, 128 connections, acks=1",
+    "wide": "produce with 16 partitions a request, 128 connections, acks=1",
     "fetch": "fetch of 64 KB, 16 consumers",
 }
 # The first that fits names the stage; within a room the longer path comes first.
@@ -137,6 +139,8 @@ def profile(work: str, seconds: float) -> dict[str, Any]:
     try:
         server.start()
         options = BenchOptions(bootstrap_servers=server.bootstrap, topic=_TOPIC, duration_s=seconds + 1, **_PRODUCE)
+        if work == "wide":
+            options = dataclasses.replace(options, **_WIDE)
         if work == "fetch":
             run_benchmark(dataclasses.replace(options, **_FILL), SilentObserver())
             options = dataclasses.replace(options, **_FETCH, warmup_s=0.0)
@@ -153,7 +157,7 @@ def main(
     seconds: Annotated[float, typer.Option(min=2, help="Of sampling, of each kind of work.")] = 10.0,
     write: Annotated[bool, typer.Option("--write/--no-write", help="Into docs/PERFORMANCE.md.")] = True,
 ) -> None:
-    """Measure what a produce and a fetch cost the broker, and print it by stage."""
+    """Measure what each kind of work costs the broker, and print it by stage."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if shutil.which("py-spy") is None:
         sys.exit("py-spy is not on the PATH: pip install py-spy")

@@ -7,12 +7,14 @@ that are not run again stay as they are: it can be interrupted, and gone on with
 from __future__ import annotations
 
 import datetime
+import hashlib
 import math
 import os
 import platform
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +26,7 @@ import typer  # noqa: E402
 from rich.console import Console  # noqa: E402
 
 from broker.bench import stored  # noqa: E402
+from broker.bench.noise import IN_MEMORY, filesystem_of  # noqa: E402
 from broker.bench.peer import KAFKA_VERSION, java_version, why_no_peer  # noqa: E402
 from broker.bench.performance_page import write_page  # noqa: E402
 from broker.bench.report import write_suite_report  # noqa: E402
@@ -45,7 +48,9 @@ def main(
     budget_minutes: Annotated[
         float, typer.Option(min=0.0, help="The most important first, and none that would not be done by then; 0: all.")
     ] = 0.0,
-    resume: Annotated[bool, typer.Option("--resume", help="Leave out what was measured of this code already.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Only the rounds that are missing of this code; added to those stored.")
+    ] = False,
     add: Annotated[bool, typer.Option("--add", help="To the rounds that are stored of this code.")] = False,
     report: Annotated[str | None, typer.Option(metavar="DIR", help="Pictures and an HTML page.")] = None,
     list_only: Annotated[bool, typer.Option("--list", help="Show the scenarios.")] = False,
@@ -58,11 +63,8 @@ def main(
     scenarios = select(only or [])
     if not scenarios:
         raise typer.BadParameter(f"no scenario is called {only}; --list shows them")
-    if list_only:
-        show(scenarios, console)
-        return
     suite = Suite(
-        with_peer=wants_peer(against, console),
+        with_peer=wants_peer(against, console, is_listed=list_only),
         rounds=rounds,
         quick=quick,
         console=console,
@@ -71,25 +73,40 @@ def main(
     before = stored.load(STORED)
     if budget_minutes:
         scenarios.sort(key=lambda scenario: scenario.importance)
-    if resume:
-        scenarios = [each for each in scenarios if not is_measured(suite, before, each)]
-        console.print(f"{len(scenarios)} scenarios are left.")
-    outcomes: list[Outcome] = []
-    for outcome in suite.run(scenarios, stored.durations(before, quick=quick)):
-        outcomes.append(outcome)
-        if report:
-            write_suite_report(report, outcomes)
-        if write:
-            keep(outcome, {**machine(), "quick": quick, "rounds": rounds}, console, add=add)
+    if filesystem_of(tempfile.gettempdir()) in IN_MEMORY:
+        console.print(
+            f"{tempfile.gettempdir()} is in memory, where a sync costs nothing: durable figures mean nothing; "
+            "set TMPDIR to a directory on a disk.",
+            style="yellow",
+        )
+    left = rounds_left(suite, before, scenarios) if resume else {each.name: rounds for each in scenarios}
+    round_s = stored.durations(before, quick=quick)
+    show(suite, scenarios, left, round_s, console, each_line=list_only)
+    if list_only:
+        return
+    if report:
+        os.makedirs(report, exist_ok=True)  # noticed now and not behind the first scenario
+    try:
+        for outcome in suite.run(scenarios, round_s, left):
+            if report:
+                write_suite_report(report, list(suite.outcomes.values()))
+            if write:
+                is_first = suite.outcomes[outcome.scenario.name].measurements == outcome.measurements
+                keep(outcome, {**machine(), "quick": quick, "rounds": 1}, console, add=add or resume or not is_first)
+    except KeyboardInterrupt:
+        console.print("Stopped. Rounds that were over are kept: --resume takes those that are missing.")
+        raise typer.Exit(130) from None
     if report:
         console.print(f"{report}/index.html")
-    if any(outcome.faults or outcome.failures for outcome in outcomes):
+    if any(outcome.faults or outcome.failures for outcome in suite.outcomes.values()):
         raise typer.Exit(2)
 
 
-def is_measured(suite: Suite, before: Mapping[str, Any], scenario: Scenario) -> bool:
+def rounds_left(suite: Suite, before: Mapping[str, Any], scenarios: list[Scenario]) -> dict[str, int]:
+    """Rounds that are missing of this code, by scenario."""
     about = {"code": code_version(), "quick": suite.quick, "rounds": suite.rounds}
-    return stored.is_done(before["scenarios"].get(scenario.name), suite.sides(scenario), about)
+    entries = before["scenarios"]
+    return {each.name: stored.rounds_left(entries.get(each.name), suite.sides(each), about) for each in scenarios}
 
 
 def keep(outcome: Outcome, about: dict[str, Any], console: Console, *, add: bool) -> None:
@@ -99,17 +116,37 @@ def keep(outcome: Outcome, about: dict[str, Any], console: Console, *, add: bool
         console.print("  what is stored has sides that this run has not: it stays")
 
 
-def show(scenarios: list[Scenario], console: Console) -> None:
-    for scenario in scenarios:
-        line = f"{scenario.number}  {scenario.name:<26} importance {scenario.importance}   {scenario.title}"
-        console.print(line, markup=False)
+def show(
+    suite: Suite,
+    scenarios: list[Scenario],
+    left: Mapping[str, int],
+    round_s: Mapping[str, float],
+    console: Console,
+    *,
+    each_line: bool,
+) -> None:
+    """How long it will take, and with `each_line` of what that is made; `~` where it was not timed yet."""
+    lives: set[int] = set()
+    one_s = all_s = 0.0
+    for each in scenarios:
+        took_s = suite.expected_s(each, round_s.get(each.name))
+        if each.kind == "start":
+            # One life of a broker has the figures of all that begin with as many partitions.
+            took_s, lives = (0.0 if each.partitions_before in lives else took_s), {*lives, each.partitions_before}
+        one_s, all_s = one_s + took_s, all_s + took_s * left[each.name]
+        if each_line:
+            sign = " " if each.name in round_s else "~"
+            line = f"{each.number}  {each.name:<26} importance {each.importance} {sign}{took_s:4.0f} s   {each.title}"
+            console.print(line, markup=False)
+    missing = f"; {sum(left.values())} rounds of scenarios to do, about {all_s / 60:.1f} minutes"
+    console.print(f"{len(scenarios)} scenarios, about {one_s / 60:.1f} minutes a round{missing}")
 
 
-def wants_peer(against: str, console: Console) -> bool:
+def wants_peer(against: str, console: Console, *, is_listed: bool) -> bool:
     if against not in ("", "kafka", "none"):
         raise typer.BadParameter(f"--against is kafka or none, not {against}")
     missing = why_no_peer()
-    if against == "kafka" and missing:
+    if against == "kafka" and missing and not is_listed:
         console.print(f"Apache Kafka cannot be started: {missing}.")
         raise typer.Exit(1)
     if against == "none" or missing:
@@ -127,6 +164,7 @@ def machine() -> dict[str, Any]:
         "cpu": cpu_model(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
         "system": f"{platform.system()} {platform.release()}",
+        "filesystem": filesystem_of(tempfile.gettempdir()),
         "python": platform.python_version(),
         "kafka": KAFKA_VERSION,
         "java": java_version(),
@@ -137,8 +175,10 @@ def machine() -> dict[str, Any]:
 def code_version() -> str:
     """The same as long as nothing of the program changed; documents and tests may."""
     trees = git("rev-parse", *(f"HEAD:{name}" for name in CODE)).split()
-    is_changed = bool(git("status", "--porcelain", "--", *CODE))
-    return "-".join(tree[:6] for tree in trees) + ("-changed" if is_changed else "")
+    changed = git("status", "--porcelain", "--", *CODE)
+    # What is not committed has a name of its own, too: two changes are two programs.
+    digest = hashlib.sha256((changed + git("diff", "HEAD", "--", *CODE)).encode()).hexdigest()[:6]
+    return "-".join(tree[:6] for tree in trees) + (f"-changed-{digest}" if changed else "")
 
 
 def git(*arguments: str) -> str:

@@ -91,19 +91,9 @@ class Journal:
         return self._next_sequence
 
     @property
-    def first_segment_sequence(self) -> int:
-        """The sequence at which the oldest kept segment begins."""
-        sealed = self._sealed
-        return sealed[0].first_sequence if sealed else self._active.first_sequence
-
-    @property
     def size_bytes(self) -> int:
         """About what a replay would read: all segments as far as they are written."""
         return sum(segment.size_bytes for segment in list(self._sealed)) + self._active.position
-
-    @property
-    def is_poisoned(self) -> bool:
-        return self._failure is not None
 
     def enqueue(self, kind: int, parts: Sequence[Buffer]) -> int:
         """Queue one entry, its payload given as parts (of bytes); returns its sequence. O(1), loop thread only.

@@ -7,9 +7,12 @@ order or corrupted, or nothing was measured at all.
 from __future__ import annotations
 
 import dataclasses
+import os
+import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 from rich.console import Console
@@ -47,12 +50,14 @@ def execute(arguments: Mapping[str, Any]) -> int:
     fields = dict(arguments)
     try:
         outputs = Outputs(**{name: fields.pop(name) for name in _OUTPUTS})
-        result = _run(read_options(fields), outputs)
+        options = read_options(fields)
+        _require_writable(outputs)
+        result = _run(options, outputs)
         _write(result, outputs)
-    except (BenchError, ProtocolError) as error:
+    except (BenchError, KafkaError, ProtocolError) as error:
         return _refuse(str(error))
-    except KafkaError as error:
-        return _refuse(f"{error.code.name}: {error}")
+    except OSError as error:
+        return _refuse(f"{error.filename or 'the results'} could not be written: {error.strerror or error}")
     return DONE if result.is_clean else FAULTS_FOUND
 
 
@@ -79,24 +84,58 @@ def _settings(items: list[str]) -> dict[str, str]:
 
 def _run(options: BenchOptions, outputs: Outputs) -> BenchResult:
     console = Console(highlight=False)
+    interrupt = Interrupt()
     warmup_s = 0.0 if options.message_count else options.warmup_s
-    with Progress(
-        console,
-        total_s=options.duration_s,
-        warmup_s=warmup_s,
-        interval_s=1 if outputs.verbose else outputs.report_interval_secs,
-        quiet=outputs.quiet,
-        verbose=outputs.verbose,
-    ) as progress:
+    with (
+        interrupt,
+        Progress(
+            console,
+            total_s=options.duration_s,
+            warmup_s=warmup_s,
+            interval_s=1 if outputs.verbose else outputs.report_interval_secs,
+            quiet=outputs.quiet,
+            verbose=outputs.verbose,
+        ) as progress,
+    ):
         if outputs.prometheus_port is None:
-            result = run_benchmark(options, progress)
+            result = run_benchmark(options, progress, seen_enough=interrupt.is_set)
         else:
             with PrometheusGauges(outputs.prometheus_port, progress) as gauges:
-                result = run_benchmark(options, gauges)
+                result = run_benchmark(options, gauges, seen_enough=interrupt.is_set)
     console.print(result_table(result))
     if outputs.verbose:
         console.print(workers_table(result))
     return result
+
+
+class Interrupt:
+    """The first Ctrl-C lets a run end with its second and be told, the next one ends it at once."""
+
+    def __init__(self) -> None:
+        self._is_set = False
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+    def __enter__(self) -> None:
+        self._before = signal.signal(signal.SIGINT, self._ring)
+
+    def __exit__(self, *exception: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def _ring(self, number: int, frame: FrameType | None) -> None:
+        self._is_set = True
+        signal.signal(signal.SIGINT, self._before)
+        sys.stderr.write("millstream: ending with this second of the measured part; Ctrl-C again ends at once\n")
+
+
+def _require_writable(outputs: Outputs) -> None:
+    """Found out before the run and not behind it, which may have taken hours."""
+    for path in filter(None, (outputs.csv_output, outputs.json_output)):
+        with open(path, "a"):
+            pass
+    if outputs.report:
+        os.makedirs(outputs.report, exist_ok=True)
 
 
 def _write(result: BenchResult, outputs: Outputs) -> None:

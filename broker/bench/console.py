@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from broker.bench.load import Second
+from broker.bench.options import BenchOptions
 from broker.bench.results import MEBIBYTE, BenchResult
 from protocol import ErrorCode
 
@@ -86,7 +87,7 @@ class Progress:
             f"p99: {duration_text(second.p99_us)} | errors: {self._failed:,}"
         )
         if self._live is not None:
-            self._live.update(Text(line))
+            self._live.update(Text(line, no_wrap=True, overflow="crop"))
         elif second.at_s - self._last_line_s >= self._interval_s - 0.5:
             self._last_line_s = second.at_s
             self._console.print(line, highlight=False, soft_wrap=True)
@@ -97,9 +98,9 @@ def result_table(result: BenchResult) -> RenderableType:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(justify="right")
-    table.add_row("Mode", f"{options.mode} ({options.client}), acks={'all' if options.acks < 0 else options.acks}")
-    load = f"{options.concurrency} connections × {options.in_flight} in flight"
-    table.add_row("Load", load if not options.rate_limit else f"{load}, {options.rate_limit:g} msg/s open loop")
+    acks = f", acks={'all' if options.acks < 0 else options.acks}" if options.mode != "consume" else ""
+    table.add_row("Mode", f"{options.mode} ({options.client}){acks}")
+    table.add_row("Load", load_text(options))
     table.add_row("Measured", f"{result.duration_secs:.3f} s")
     table.add_row("Messages", f"{result.total_messages:,}")
     table.add_row("Failed", f"{result.failed_messages:,} ({100 - result.success_rate_pct:.2f} %)")
@@ -111,6 +112,8 @@ def result_table(result: BenchResult) -> RenderableType:
         table.add_row("Latency", "not measured")
     for name, value in result.latency_us.items() if result.distribution else ():
         label = "p99.9" if name == "p999" else name
+        # What is not answered can be timed no further than that.
+        label += " until sent" if options.mode == "produce" and not options.acks else ""
         table.add_row(f"Latency {label}", f"{value:,} µs  {value / 1000:10,.3f} ms")
     for name, value in result.extra.items():
         table.add_row(name.replace("_", " ").capitalize(), str(value))
@@ -125,6 +128,22 @@ def result_table(result: BenchResult) -> RenderableType:
     if result.verification is not None:
         lines += [Text(example, style="red") for example in result.verification.examples]
     return Group(*lines)
+
+
+def load_text(options: BenchOptions) -> str:
+    """Who did what at once, in the words of the mode and the client."""
+    consumers = f"{options.consumers:,} {'consumer' if options.consumers == 1 else 'consumers'}"
+    if options.mode == "consume":
+        return consumers
+    if options.mode == "metadata":
+        return f"{options.concurrency:,} clients, {options.metadata_step}"
+    if options.client == "librdkafka":
+        text = f"{options.concurrency * options.in_flight:,} records on their way"
+    else:
+        text = f"{options.concurrency:,} connections × {options.in_flight} in flight"
+    if options.rate_limit:
+        text += f", {options.rate_limit:g} msg/s open loop"
+    return text if options.mode == "produce" else f"{text}, {consumers}"
 
 
 def workers_table(result: BenchResult) -> RenderableType:
@@ -147,5 +166,6 @@ def _add_verification(table: Table, result: BenchResult) -> None:
     for name in ("lost", "duplicated", "out_of_order", "corrupted"):
         value = getattr(found, name)
         table.add_row(name.replace("_", " ").capitalize(), Text(f"{value:,}", style="red bold" if value else "green"))
-    if found.unacknowledged_found:
-        table.add_row("Not acknowledged, but there", f"{found.unacknowledged_found:,}")
+    if found.unacknowledged:
+        there = f"{found.unacknowledged_found:,} of {found.unacknowledged:,}"
+        table.add_row("Not acknowledged, but there", there)

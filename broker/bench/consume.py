@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from broker.bench.load import LoadResult, run_load
 from broker.bench.options import BenchOptions
 from broker.bench.plans import client_consumer_specs, consumer_specs, plan_consumers, plan_lines, share_out
@@ -11,13 +13,17 @@ from broker.bench.spec import WorkerSpec
 from broker.bench.wire import EARLIEST, LATEST, Cluster
 
 
-def run_consume(cluster: Cluster, options: BenchOptions, observer: Observer) -> LoadResult:
+def run_consume(
+    cluster: Cluster, options: BenchOptions, observer: Observer, *, seen_enough: Callable[[], bool] = lambda: False
+) -> LoadResult:
     """From the beginning of the topic; with a message count until each consumer has read as many."""
     specs = _consumers(cluster, options, observer)
-    return run_load(specs, on_second=observer.on_second, on_start=observer.on_start)
+    return run_load(specs, on_second=observer.on_second, on_start=observer.on_start, seen_enough=seen_enough)
 
 
-def run_round_trip(cluster: Cluster, options: BenchOptions, observer: Observer) -> ProduceResult:
+def run_round_trip(
+    cluster: Cluster, options: BenchOptions, observer: Observer, *, seen_enough: Callable[[], bool] = lambda: False
+) -> ProduceResult:
     """Latency is from when a record was sent, or was due, to when a consumer had it: every record counts."""
     prepared = prepare_producers(cluster, options, observer)
     if options.client == "librdkafka":
@@ -25,8 +31,8 @@ def run_round_trip(cluster: Cluster, options: BenchOptions, observer: Observer) 
     else:
         plans = plan_consumers(options, prepared.leaders, prepared.start_offsets)
         consumers = consumer_specs(options, plans, timestamps=True)
-    # Consumers outlive the producers' window by nothing: what is on its way then is in nobody's figures.
-    load = run_load([*prepared.specs, *consumers], on_second=observer.on_second, on_start=observer.on_start)
+    specs = [*prepared.specs, *consumers]
+    load = run_load(specs, on_second=observer.on_second, on_start=observer.on_start, seen_enough=seen_enough)
     return ProduceResult(load, verify_run(cluster, options, prepared, load, observer))
 
 

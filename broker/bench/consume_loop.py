@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from broker.bench.fetch_frames import FetchFrame, TimestampReader, next_offset, read_fetch_answer, walk_batches
 from broker.bench.reconnect import MOVED, Reconnector
-from broker.bench.window import NS_PER_S, Tally, Window
+from broker.bench.window import DRAIN_NS, NS_PER_S, Tally, Window
 from broker.bench.wire import Address
 
 _WAIT_S = 0.05
@@ -118,7 +118,7 @@ class ConsumeLoop:
             if now >= boundary:
                 self._tick(now)
                 boundary = window.next_boundary(now)
-                if now >= window.end_ns:
+                if now >= window.end_ns + (DRAIN_NS if self._timestamps else 0):
                     break
             for fd, _ in events:
                 self._serve(fd)

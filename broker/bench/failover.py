@@ -7,6 +7,7 @@ every acknowledged record is read back.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import statistics
 import time
@@ -17,14 +18,13 @@ from broker.bench.measurement import Measurement, options_of
 from broker.bench.produce import run_produce
 from broker.bench.results import SilentObserver
 from broker.bench.run import prepare_topic
-from broker.bench.scenario import Scenario
+from broker.bench.scenario import QUICK_KILLS, Scenario
 from broker.bench.servers import Server, UnderTest
 from broker.bench.window import LONG_GAP_NS, NS_PER_S
 from broker.bench.wire import BenchError, Cluster, check, parse_addresses
 from protocol import ErrorCode, KafkaError
 
-TOPIC = "bench"
-_QUICK_KILLS = 2
+TOPIC = "failover"
 # Seconds with acknowledgements before the next thing happens.
 _STEADY_S = 2
 # Nobody is served for as long: then it is no failover.
@@ -34,12 +34,11 @@ CATCH_UP_LIMIT_S = 120.0
 
 def measure_failover(scenario: Scenario, server: UnderTest, side: str, quick: bool) -> Measurement:
     assert isinstance(server, ClusterServers), "a failover needs nodes that take over"
-    server.start()
-    options = options_of(scenario, server, quick=quick)
+    options = dataclasses.replace(options_of(scenario, server, quick=quick), topic=TOPIC)
     cluster = Cluster(parse_addresses(server.bootstrap))
     try:
         prepare_topic(cluster, options)
-        killer = LeaderKiller(server, _QUICK_KILLS if quick else scenario.kills)
+        killer = LeaderKiller(server, QUICK_KILLS if quick else scenario.kills)
         result = run_produce(cluster, options, killer, seen_enough=lambda: killer.is_done)
     finally:
         cluster.close()

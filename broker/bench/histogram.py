@@ -68,10 +68,6 @@ class LatencyHistogram:
             return 0
         return min(int(self._histogram.get_value_at_percentile(percentile)), self.max_us)
 
-    @property
-    def mean_us(self) -> float:
-        return float(self._histogram.get_mean_value()) if self.count else 0.0
-
     def percentiles_us(self) -> dict[str, int]:
         """By the names of the CSV columns: p50, p90, p95, p99, p999 and max."""
         found = {f"p{percentile:g}".replace(".", ""): self.percentile_us(percentile) for percentile in PERCENTILES}

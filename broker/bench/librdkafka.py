@@ -14,12 +14,16 @@ from typing import Any
 
 from broker.bench.payload import IDENTITY, IDENTITY_BYTES, make_key, make_value
 from broker.bench.spec import WorkerSpec
-from broker.bench.window import NS_PER_S, Tally, Window
+from broker.bench.window import DRAIN_NS, NS_PER_S, Tally, Window, overdue
 from broker.bench.wire import BenchError
 
 _POLL_S = 0.05
+# poll() knows whole milliseconds: a shorter wait would not be one, and would take a core from the broker.
+_POLL_RESOLUTION_S = 0.001
 _KEYS = 4096  # prepared beforehand, then in turn
 _CONSUME_BATCH = 1000
+# Between two looks at consumers of whom none had anything: no record is told to be older by more than this.
+_CONSUMERS_IDLE_S = 0.0005
 
 now_ns = time.monotonic_ns
 
@@ -94,15 +98,24 @@ class LibrdkafkaProducer:
             while self._outstanding < room and self._sent < self._limit and (not interval_ns or due <= now):
                 self._send(int(due) if interval_ns else now_ns())
                 due += interval_ns
-            wait_s = min(max((due - now_ns()) / NS_PER_S, 0.0), _POLL_S) if interval_ns else _POLL_S
-            self._producer.poll(wait_s)
+            self._wait((due - now_ns()) / NS_PER_S if interval_ns else _POLL_S)
+        unsent = overdue(due, interval_ns, window) if interval_ns and self._sent < self._limit else 0
         drained_by = now_ns() + self.spec.request_timeout_ms * 1_000_000
         while self._outstanding and now_ns() < drained_by:
             self._producer.poll(_POLL_S)
             if now_ns() >= self._ticking.boundary:
                 self._ticking.tick(now_ns())
         self._ticking.tick(now_ns())
-        return {"errors": self._errors, "accounts": [self._account()]}
+        return {"errors": self._errors, "accounts": [self._account()], "overdue": unsent}
+
+    def _wait(self, wait_s: float) -> None:
+        """For delivery reports, no longer than that."""
+        if 0 < wait_s < _POLL_RESOLUTION_S:
+            time.sleep(wait_s)
+            self._producer.poll(0)
+        else:
+            # Where it is time already there was no room, which the next delivery report makes.
+            self._producer.poll(min(max(wait_s, _POLL_RESOLUTION_S), _POLL_S))
 
     def _send(self, sent_at: int) -> None:
         sequence = self._sent
@@ -175,20 +188,26 @@ class LibrdkafkaConsumer:
         ticking = _Ticking(window, self._on_tick)
         errors: dict[str, int] = {}
         left = self.spec.request_limit or (1 << 62)
-        wait_s = 0.02 / len(self._consumers)
         while left > 0:
+            found = 0
+            # consume() waits until it has as many as were asked for: of one consumer after another that would be
+            # the age of every record.
             for consumer in self._consumers:
-                for message in consumer.consume(_CONSUME_BATCH, wait_s):
+                messages = consumer.consume(_CONSUME_BATCH, 0)
+                found += len(messages)
+                for message in messages:
                     if message.error() is not None:
                         name = message.error().str()
                         errors[name] = errors.get(name, 0) + 1
                         continue
                     left -= 1
                     self._count(ticking.tally, message.value())
+            if not found:
+                time.sleep(_CONSUMERS_IDLE_S)
             now = now_ns()
             if now >= ticking.boundary:
                 ticking.tick(now)
-                if now >= window.end_ns:
+                if now >= window.end_ns + (DRAIN_NS if self.spec.timestamps else 0):
                     break
         ticking.tick(now_ns())
         for consumer in self._consumers:

@@ -45,7 +45,6 @@ def _create_partitions(server: UnderTest, count: int) -> None:
 
 def measure_idle(scenario: Scenario, server: UnderTest, side: str, quick: bool) -> Measurement:
     """What the broker spends on consumers who wait: each has one fetch of 500 ms on its way."""
-    server.start()
     options = options_of(scenario, server, quick=quick)
     cluster = Cluster(parse_addresses(server.bootstrap))
     prepare_topic(cluster, options)

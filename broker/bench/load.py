@@ -42,7 +42,8 @@ class Second:
 
 @dataclass(slots=True)
 class LoadResult:
-    """What was measured, warm-up and draining excluded; rates are sums of the workers' own, over their own time."""
+    """What was measured, without the warm-up; rates are sums of the workers' own, over their own time. What was on its
+    way at the end is in the latencies and in nothing else."""
 
     requests: int = 0
     failed: int = 0
@@ -61,6 +62,7 @@ class LoadResult:
     busy_share: float = 0.0  # of the time, of the busiest: its loop ran or could have run
     cpu_us_per_request: float = 0.0
     workers: list[dict[str, float]] = field(default_factory=list)  # what each cost, in shares of its time
+    overdue: int = 0  # requests that an open loop had to send by its end, and did not
     gaps: list[tuple[int, int]] = field(default_factory=list)  # without acknowledgements, of each worker, in ns
 
     def add_second(self, second: Second, counts: list[dict[int, int]]) -> None:
@@ -78,7 +80,11 @@ class WorkerProcess:
 
     def __init__(self, number: int, spec: WorkerSpec, messages: SimpleQueue[tuple[int, Message | None]]) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", worker.__name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", worker.__name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for who started it: it decides when this ends
         )
         self._number = number
         self._messages = messages
@@ -136,7 +142,7 @@ def run_load(
                     process.process.terminate()
 
         silence_limit_s = SILENCE_LIMIT_S + specs[0].warmup_s
-        return _Gathering(len(workers), measured, measured_from_ns, after_second).gather(messages, silence_limit_s)
+        return Gathering(len(workers), measured, measured_from_ns, after_second).gather(messages, silence_limit_s)
     finally:
         for process in workers:
             process.close()
@@ -153,7 +159,7 @@ def _wait_until_ready(messages: SimpleQueue[tuple[int, Message | None]], count: 
         assert message["kind"] == "ready", message
 
 
-class _Gathering:
+class Gathering:
     def __init__(
         self, worker_count: int, measured: list[int], measured_from_ns: int, on_second: Callable[[Second], None]
     ) -> None:
@@ -177,6 +183,7 @@ class _Gathering:
             elif message["kind"] == "result":
                 self.result.results.append(message)
                 self.result.gaps += [(begin, end) for begin, end in message.get("gaps", [])]
+                self.result.overdue += message.get("overdue", 0)
                 for name, count in message["errors"].items():
                     self.result.errors[name] = self.result.errors.get(name, 0) + count
             else:
@@ -189,11 +196,16 @@ class _Gathering:
     def _take_tick(self, number: int, tick: Message) -> None:
         if tick["phase"] == "drain":
             self.result.failed += tick["failed"]
+            if number in self._measured:
+                # Sent in time and answered late: of no rate, but nobody waited longer than these.
+                self.result.latencies.add_counts(tick["latencies_us"])
         elif tick["phase"] == "run":
             self._spent[number].add(tick)
             if number in self._measured:
                 self._ticks[number].append(tick)
                 self._report()
+            else:
+                self.result.failed += tick["failed"]
 
     def _report(self) -> None:
         while min(len(self._ticks[number]) for number in self._measured) > len(self.result.seconds):

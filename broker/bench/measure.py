@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +23,32 @@ from broker.bench.results import SilentObserver
 from broker.bench.run import prepare_topic, run_benchmark
 from broker.bench.scenario import OURS, SIDES, Scenario
 from broker.bench.servers import Millstream, UnderTest
-from broker.bench.warm_up import warm_up_by_count, warm_up_by_time
+from broker.bench.warm_up import INTERPRETER_WARMUP_S, PLATEAU_S, warm_up_by_count, warm_up_by_time
 from broker.bench.wire import BenchError, Cluster, parse_addresses
 from protocol import KafkaError, ProtocolError
 
 _FETCH_FILL: dict[str, Any] = {"concurrency": 4, "records_per_request": 1000, "in_flight": 2, "acks": 1}
 _FILL_TIMEOUT_S = 600.0
+_QUICK_SHARE = 2  # what is read by --quick of what is read otherwise: less would be over before it is measured
 # Until it runs, and until it is over: it reads back what it wrote, too.
 _BACKGROUND_LIMIT_S = 120.0
 
 
-def measure(scenario: Scenario, side: str, directory: Path, *, quick: bool) -> Measurement:
+@contextmanager
+def broker_of(scenario: Scenario, side: str, directory: Path) -> Iterator[UnderTest]:
+    """A broker that was never started, and is gone afterwards."""
     settings = {**SIDES[side], **scenario.settings}
     make = Millstream if side in OURS else Kafka
     server: UnderTest = make(directory, settings) if scenario.nodes == 1 else ClusterServers(directory, settings, make)
     server.prepare()
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+def measure(scenario: Scenario, side: str, server: UnderTest, *, quick: bool, is_fresh: bool = True) -> Measurement:
+    """Starts the broker if it is fresh; if not, it runs, and other scenarios were measured on it before."""
     kinds: dict[str, Callable[[Scenario, UnderTest, str, bool], Measurement]] = {
         "bench": _measure_bench,
         "fetch": _measure_fetch,
@@ -44,23 +56,27 @@ def measure(scenario: Scenario, side: str, directory: Path, *, quick: bool) -> M
         "idle": measure_idle,
         "failover": measure_failover,
     }
-    noise = NoiseMeter()
-    try:
-        found = kinds[scenario.kind](scenario, server, side, quick)
-        found.figures["others_cores"] = noise.others_cores(server.cpu_s())
-        return found
-    finally:
-        server.kill()
+    noise, spent_s = NoiseMeter(), server.cpu_s()
+    if is_fresh and scenario.kind != "start":
+        server.start()
+    found = kinds[scenario.kind](scenario, server, side, quick)
+    found.figures["others_cores"] = noise.others_cores(server.cpu_s() - spent_s)
+    if not is_fresh:
+        # What was measured before has left its part in the memory.
+        found.figures.pop("resident_mb", None)
+    return found
 
 
 def _measure_bench(scenario: Scenario, server: UnderTest, side: str, quick: bool) -> Measurement:
-    server.start()
     options = options_of(scenario, server, quick=quick)
+    kind = "interpreter" if side in OURS else "jvm"
     began = time.monotonic()
     if options.message_count:
-        warm_up_by_count(dataclasses.replace(options, topic="warm-up"))
+        warm_up_by_count(options)
     elif options.mode == "produce":
-        warm_up_by_time(options, quick=quick)
+        warm_up_by_time(options, plateau_s=PLATEAU_S[kind], quick=quick)
+    elif kind == "interpreter":
+        options = dataclasses.replace(options, warmup_s=min(options.warmup_s, INTERPRETER_WARMUP_S))
     warmed_up_s = time.monotonic() - began
     if scenario.background_rate:
         found = _measure_beside(_Background(server, scenario.background_rate), side, options, server)
@@ -81,17 +97,41 @@ def _measure_beside(background: _Background, side: str, options: BenchOptions, s
 
 
 def _measure_fetch(scenario: Scenario, server: UnderTest, side: str, quick: bool) -> Measurement:
-    """Read what was written beforehand, at last to be counted; all of it is in the page cache on both sides."""
-    server.start()
+    """Read what was written beforehand, at last to be counted; all of it is in the page cache on both sides.
+
+    What an earlier scenario on the same broker wrote of the same size is read again."""
     read = options_of(scenario, server, quick=quick)
-    count = (scenario.prepared_bytes // (8 if quick else 1)) // read.message_size
-    fill = dataclasses.replace(
-        read, mode="produce", fan_out=False, consumers=1, message_count=count, duration_s=_FILL_TIMEOUT_S, **_FETCH_FILL
-    )
-    filled = measurement_of(side, run_benchmark(fill, SilentObserver()), server)
-    read = dataclasses.replace(read, message_count=count)
+    count = (scenario.prepared_bytes // (_QUICK_SHARE if quick else 1)) // read.message_size
+    read = dataclasses.replace(read, topic=f"filled-{count}", message_count=count)
+    faults = 0 if _has_topic(server, read.topic) else _fill(read, server, side)
     warm_up_by_count(read)
-    return measurement_of(side, run_benchmark(read, SilentObserver()), server, filled.faults)
+    return measurement_of(side, run_benchmark(read, SilentObserver()), server, faults)
+
+
+def _fill(read: BenchOptions, server: UnderTest, side: str) -> int:
+    """Returns how many records are not there as they should be."""
+    fill = dataclasses.replace(
+        read, mode="produce", fan_out=False, consumers=1, duration_s=_FILL_TIMEOUT_S, **_FETCH_FILL
+    )
+    return measurement_of(side, run_benchmark(fill, SilentObserver()), server).faults
+
+
+def delete_topic(server: UnderTest, topic: str) -> None:
+    """What one scenario wrote is not there when the next is measured; one that wrote nothing has no topic."""
+    cluster = Cluster(parse_addresses(server.bootstrap))
+    try:
+        if not cluster.metadata([topic]).topics[0].error_code:
+            cluster.delete_topic(topic)
+    finally:
+        cluster.close()
+
+
+def _has_topic(server: UnderTest, topic: str) -> bool:
+    cluster = Cluster(parse_addresses(server.bootstrap))
+    try:
+        return not cluster.metadata([topic]).topics[0].error_code
+    finally:
+        cluster.close()
 
 
 class _Background(SilentObserver):

@@ -18,6 +18,7 @@ class Measurement:
 
     side: str
     figures: dict[str, float]
+    round: int = 0  # rounds are compared with each other
     faults: int = 0
     warnings: list[str] = field(default_factory=list)
     seconds: list[dict[str, float]] = field(default_factory=list)
@@ -26,7 +27,7 @@ class Measurement:
 
 def options_of(scenario: Scenario, server: UnderTest, *, quick: bool, **changes: Any) -> BenchOptions:
     fields = {**scenario.options, **(scenario.quick if quick else {}), **changes}
-    return BenchOptions(bootstrap_servers=server.bootstrap, topic="bench", **fields)
+    return BenchOptions(bootstrap_servers=server.bootstrap, topic=scenario.name, **fields)
 
 
 def measurement_of(side: str, result: BenchResult, server: UnderTest, faults: int = 0) -> Measurement:

@@ -1,4 +1,4 @@
-"""How much of the machine somebody else used while a measurement ran: what makes figures low, and ratios doubtful."""
+"""What makes figures doubtful: how much of the machine somebody else used meanwhile, and a disk that is none."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 # Above this many cores used by others a measurement is called noisy.
 NOISY_CORES = 0.2
+_KERNEL_THREAD = 0x0020_0000  # PF_KTHREAD in a process's flags
+IN_MEMORY = ("tmpfs", "ramfs")
 
 
 class NoiseMeter:
-    """Everything that the machine's processors did since it was made, less what was ours."""
+    """Everything that the machine's processors did since it was made, less what was ours.
+
+    The kernel's threads write to the disk what the broker wrote to files: that is no noise."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
-        self._busy = _busy_s()
+        self._busy = _busy_s() - _kernel_threads_s()
         self._ours = _ours_s()
 
     def others_cores(self, broker_cpu_s: float) -> float:
@@ -25,8 +29,20 @@ class NoiseMeter:
 
         0 where the system does not tell."""
         elapsed = time.monotonic() - self._began
-        others = _busy_s() - self._busy - (_ours_s() - self._ours) - broker_cpu_s
+        others = _busy_s() - _kernel_threads_s() - self._busy - (_ours_s() - self._ours) - broker_cpu_s
         return max(others / elapsed, 0.0) if elapsed else 0.0
+
+
+def filesystem_of(path: str) -> str:
+    """The type of what `path` is on: in memory a sync costs nothing, and durable is as fast as not. "" if unknown."""
+    try:
+        with open("/proc/mounts") as file:
+            mounts = [line.split()[1:3] for line in file]
+    except OSError:
+        return ""
+    path = os.path.realpath(path)
+    on = [(point, kind) for point, kind in mounts if (path + "/").startswith(point.rstrip("/") + "/")]
+    return max(on, key=lambda found: len(found[0]), default=("", ""))[1]
 
 
 def _busy_s() -> float:
@@ -37,6 +53,19 @@ def _busy_s() -> float:
     except OSError:
         return 0.0
     return (sum(fields) - fields[3] - fields[4]) / _CLOCK_TICKS
+
+
+def _kernel_threads_s() -> float:
+    total = 0
+    for name in filter(str.isdigit, os.listdir("/proc") if os.path.isdir("/proc") else ()):
+        try:
+            with open(f"/proc/{name}/stat") as file:
+                fields = file.read().rpartition(")")[2].split()
+        except OSError:
+            continue  # it ended meanwhile
+        if int(fields[6]) & _KERNEL_THREAD:
+            total += int(fields[11]) + int(fields[12])
+    return total / _CLOCK_TICKS
 
 
 def _ours_s() -> float:

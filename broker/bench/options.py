@@ -53,9 +53,20 @@ NOT_OF_MODE = {
     "records_per_request": ("consume", "metadata"),
     "partitions_per_request": ("consume", "metadata"),
     "processes": ("metadata",),
+    "idempotent": ("consume", "metadata"),
+    "consumers": ("produce", "metadata"),
     "fan_out": ("produce", "metadata"),
+    "fetch_bytes_max": ("produce", "metadata"),
+    "create_topic": ("consume", "metadata"),
+    "delete_topic_after": ("consume", "metadata"),
     "metadata_step": ("produce", "consume", "round-trip", "soak"),
 }
+
+_AT_LEAST_ONE = (
+    "concurrency", "in_flight", "partitions", "partitions_per_request", "records_per_request", "processes",
+    "consumers", "request_timeout_ms", "message_timeout_ms", "fetch_bytes_max",
+)  # fmt: skip
+_AT_LEAST_ZERO = ("message_count", "rate_limit", "linger_ms", "batch_size")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,17 +116,18 @@ class BenchOptions:
         _one_of("key-pattern", self.key_pattern, KEY_PATTERNS)
         _one_of("payload-pattern", self.payload_pattern, PAYLOAD_PATTERNS)
         _one_of("metadata-step", self.metadata_step, METADATA_STEPS)
-        for name in (
-            "concurrency",
-            "in_flight",
-            "partitions_per_request",
-            "records_per_request",
-            "processes",
-            "consumers",
-        ):
-            if getattr(self, name) < 1:
-                raise BenchError(f"{_option(name)} must be at least 1")
+        for names, least in ((_AT_LEAST_ONE, 1), (_AT_LEAST_ZERO, 0)):
+            for name in names:
+                if getattr(self, name) < least:
+                    raise BenchError(f"{_option(name)} must be at least {least}")
         self._refuse_what_is_not_of_this_client()
+        if self.idempotent and self.client == "librdkafka" and self.acks != -1:
+            raise BenchError("--idempotent needs --acks all: librdkafka makes no such producer without")
+        if self.client == "raw" and self.mode in ("round-trip", "soak") and self.uses_producer_ids:
+            raise BenchError(
+                f"--mode {self.mode} reads from each record when it was sent, which a raw frame cannot say with "
+                "--compression or --idempotent: add --client librdkafka, or leave them out"
+            )
         if self.message_size < IDENTITY_BYTES:
             raise BenchError(f"--message-size must be at least {IDENTITY_BYTES}, for a record carries its identity")
         if self.partitions_per_request > self.partitions:

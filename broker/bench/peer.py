@@ -1,8 +1,8 @@
 """Apache Kafka beside us: its jars from Maven Central, and its KRaft nodes.
 
 Needs Java 17 or newer, and Maven once: jars stay in ~/.cache/millstream-peers (KAFKA_LIBS names another directory
-that has them). As shipped but for what a laptop needs: replication factors that one node can hold, no rebalance
-delay, and a small heap where there are three nodes.
+that has them). As shipped but for what a laptop needs: replication factors that one node can hold, and no rebalance
+delay.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from broker.bench.wire import BenchError
 
 KAFKA_VERSION = "4.3.1"
 LOG4J_VERSION = "2.24.3"
-HEAP = "1g"  # Kafka's own default
-HEAP_OF_SEVERAL = "512m"
+HEAP = "1g"  # Kafka's own default, of each node
 FORMAT_TIMEOUT_S = 120.0
 MAVEN_TIMEOUT_S = 600.0
 CACHE = Path.home() / ".cache" / "millstream-peers" / f"kafka-{KAFKA_VERSION}"
@@ -95,8 +94,7 @@ class Kafka(Server):
             raise BenchError(f"Kafka's storage could not be formatted:\n{done.stdout}{done.stderr}")
 
     def command(self) -> list[str]:
-        heap = HEAP if len(self.nodes) == 1 else HEAP_OF_SEVERAL
-        return [*self._java("kafka.Kafka", heap), str(self._properties)]
+        return [*self._java("kafka.Kafka", HEAP), str(self._properties)]
 
     def _java(self, main_class: str, heap: str) -> list[str]:
         # The flags of Kafka's own start script.

@@ -88,7 +88,8 @@ def machine(stored: Mapping[str, Any]) -> str:
         about = entry["about"]
         if "cpu" in about:
             text = (
-                f"{about['cores']} cores ({about['cpu']}), {about['memory_gb']} GB, {about['system']}, Python "
+                f"{about['cores']} cores ({about['cpu']}), {about['memory_gb']} GB, {about['system']}, data on "
+                f"{about.get('filesystem') or 'a disk'}, Python "
                 f"{about['python']}, Apache Kafka {about['kafka']}, Java {about['java'] or 'absent'}"
             )
             found.setdefault(text, []).append(name)

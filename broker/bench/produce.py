@@ -12,7 +12,8 @@ from broker.bench.plans import plan_connections, plan_lines, worker_specs
 from broker.bench.results import Observer
 from broker.bench.spec import ConnectionPlan, WorkerSpec
 from broker.bench.verify import Account, Verification, verify
-from broker.bench.wire import LATEST, Address, Cluster
+from broker.bench.wire import LATEST, Address, BenchError, Cluster
+from protocol import KafkaError
 
 ACK_LESS_WAIT_S = 10.0
 
@@ -60,14 +61,17 @@ def verify_run(
     if options.acks == 0:
         _let_arrive(cluster, options, prepared.start_offsets, accounts)
     records_per_batch = options.records_per_request if options.client == "raw" else 1
-    return verify(
-        cluster,
-        options.topic,
-        accounts,
-        prepared.start_offsets,
-        records_per_batch,
-        on_progress=observer.on_verify,
-    )
+    try:
+        return verify(
+            cluster,
+            options.topic,
+            accounts,
+            prepared.start_offsets,
+            records_per_batch,
+            on_progress=observer.on_verify,
+        )
+    except (BenchError, KafkaError) as error:
+        raise BenchError(f"what was acknowledged could not be read back, so nothing is known of it: {error}") from error
 
 
 def read_accounts(load: LoadResult, *, acks: int) -> list[Account]:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from broker.bench.frames import CORRELATION_ID_MAX, ProduceAnswer
 from broker.bench.load_connection import LoadConnection
 from broker.bench.reconnect import MOVED, Reconnector
-from broker.bench.window import NS_PER_S, Gaps, Tally, Window
+from broker.bench.window import NS_PER_S, Gaps, Tally, Window, overdue
 
 _READ_BYTES = 1 << 16
 _UNACKNOWLEDGED_SENDS = 64  # on one connection, before the others have their turn
@@ -61,6 +61,7 @@ class ProduceLoop:
         self._free: deque[LoadConnection] = deque()
         self._on_the_way = 0
         self._acknowledged = 0  # in this tally, as far as the gaps were told of it
+        self.overdue = 0  # of an open loop: requests that were due by its end and never sent
 
     def run(self, window: Window) -> None:
         self._window = window
@@ -74,6 +75,8 @@ class ProduceLoop:
         for connection in self.connections:
             self._watch(connection)
         self._loop()
+        if self.interval_ns and self.requests_left > 0:
+            self.overdue = overdue(self._due, self.interval_ns, window)
         self._tick(now_ns())
         for connection in self.connections:
             connection.give_up()

@@ -56,7 +56,7 @@ class ReadBack:
             except KafkaError as error:
                 if not error.code.retriable:
                     raise
-                self._wait_for_leaders(f"{error.code.name}: {error}")
+                self._wait_for_leaders(str(error))
 
     def _wait_for_leaders(self, why: str) -> None:
         self._cluster.close()

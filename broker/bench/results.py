@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+import itertools
 import json
 import os
 from dataclasses import asdict, dataclass, field
@@ -16,6 +17,7 @@ from broker.bench.verify import Verification
 MEBIBYTE = 1 << 20
 BUSY_LIMIT = 0.9
 STARVED_LIMIT = 0.25
+OVERDUE_LIMIT = 0.001  # of what was sent: the last instant may be missed by a hair
 
 
 class Observer(Protocol):
@@ -77,6 +79,7 @@ class BenchResult:
     generator_busy_share: float
     generator_us_per_request: float
     workers: list[dict[str, float]] = field(default_factory=list)
+    overdue_messages: int = 0  # of an open loop: they were due, and never sent
     verification: Verification | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -93,12 +96,28 @@ class BenchResult:
     @property
     def warnings(self) -> list[str]:
         found = generator_warnings(self.generator_busy_share, self.generator_starved_share)
+        if self.overdue_messages > self.total_messages * OVERDUE_LIMIT:
+            found.append(
+                f"the rate was not kept: {self.overdue_messages:,} records that were due were never sent, and "
+                "latencies are of the others; --rate-limit is above what the broker, or --concurrency, can take"
+            )
+        if self.options.mode == "consume" and self.total_messages and self._idle_at_the_end_s:
+            found.append(
+                f"nothing came in the last {self._idle_at_the_end_s:.0f} s: the topic was read to its end, and the "
+                "rates count the wait; give --message-count, or a shorter --duration"
+            )
         if self.options.mode == "consume" and not self.total_messages:
             found.append(
                 "nothing was read in the measured part: the topic is empty, or was read to its end during the warm-up; "
                 "give --message-count, or --warmup-duration 0s"
             )
         return found
+
+    @property
+    def _idle_at_the_end_s(self) -> float:
+        """Whole seconds, of a run by time."""
+        idle = itertools.takewhile(lambda second: not second["messages_per_s"], reversed(self.seconds))
+        return 0.0 if self.options.message_count else float(sum(1 for _ in idle))
 
     def row(self) -> dict[str, object]:
         """By CSV_COLUMNS."""
@@ -140,7 +159,8 @@ def generator_warnings(busy_share: float, starved_share: float) -> list[str]:
     if busy_share > BUSY_LIMIT:
         found.append(
             f"the load generator was the bottleneck: its loop was busy {busy_share:.0%} of the time "
-            f"({starved_share:.0%} waiting for a free processor); give it --processes, or a machine of its own"
+            f"({starved_share:.0%} waiting for a free processor); give it a machine of its own, or --processes where "
+            "the mode has them"
         )
     elif starved_share > STARVED_LIMIT:
         found.append(
@@ -151,7 +171,7 @@ def generator_warnings(busy_share: float, starved_share: float) -> list[str]:
 
 
 def result_of(options: BenchOptions, load: LoadResult, verification: Verification | None) -> BenchResult:
-    per_request = options.records_per_frame if options.mode == "produce" and options.client == "raw" else 1
+    per_request = options.records_per_frame if options.mode != "metadata" and options.client == "raw" else 1
     return BenchResult(
         options=options,
         timestamp=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -181,6 +201,7 @@ def result_of(options: BenchOptions, load: LoadResult, verification: Verificatio
         generator_busy_share=load.busy_share,
         generator_us_per_request=load.cpu_us_per_request,
         workers=load.workers,
+        overdue_messages=load.overdue * per_request,
         verification=verification,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from broker.bench.consume import run_consume, run_round_trip
 from broker.bench.librdkafka import import_confluent_kafka
 from broker.bench.metadata_mode import run_metadata
@@ -11,26 +13,29 @@ from broker.bench.results import BenchResult, Observer, result_of
 from broker.bench.wire import BenchError, Cluster, parse_addresses
 
 
-def run_benchmark(options: BenchOptions, observer: Observer) -> BenchResult:
+def run_benchmark(
+    options: BenchOptions, observer: Observer, *, seen_enough: Callable[[], bool] = lambda: False
+) -> BenchResult:
+    """The run ends before its time when `seen_enough` says so after a second of the measured part."""
     timeout_s = max(options.request_timeout_ms / 1000, 1.0)
     cluster = Cluster(parse_addresses(options.bootstrap_servers), timeout_s=timeout_s)
     try:
-        return _run(cluster, options, observer)
+        return _run(cluster, options, observer, seen_enough)
     finally:
         cluster.close()
 
 
-def _run(cluster: Cluster, options: BenchOptions, observer: Observer) -> BenchResult:
+def _run(cluster: Cluster, options: BenchOptions, observer: Observer, seen_enough: Callable[[], bool]) -> BenchResult:
     if options.client == "librdkafka":
         import_confluent_kafka()
     if options.mode == "metadata":
-        return run_metadata(options, observer)
+        return run_metadata(options, observer, seen_enough)
     if options.mode == "consume":
         cluster.wait_for_leaders(options.topic)
-        return result_of(options, run_consume(cluster, options, observer), None)
+        return result_of(options, run_consume(cluster, options, observer, seen_enough=seen_enough), None)
     prepare_topic(cluster, options)
     run_mode = run_produce if options.mode == "produce" else run_round_trip
-    produced = run_mode(cluster, options, observer)
+    produced = run_mode(cluster, options, observer, seen_enough=seen_enough)
     if options.delete_topic_after:
         cluster.delete_topic(options.topic)
     return result_of(options, produced.load, produced.verification)

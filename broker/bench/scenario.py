@@ -19,6 +19,7 @@ SIDES: dict[str, dict[str, str]] = {
 }
 OURS = ("commit", "os")
 ALL_SIDES = tuple(SIDES)
+QUICK_KILLS = 2  # of a failover
 
 # Metrics of a run that may stand for a scenario, and whether more of it is better.
 MORE_IS_BETTER = {
@@ -70,4 +71,5 @@ class Scenario:
     partitions_before: int = 0  # of a start: how many partitions the broker has
     kills: int = 0  # of a failover: how often a leader is killed
     nodes: int = 1
+    shares: str = ""  # scenarios with the same word run one after another on one broker of each side
     importance: int = 2  # 1 is run first where there is not time for all

@@ -10,7 +10,7 @@ GIBIBYTE = 1 << 30
 
 # Before that a produce load runs until it gets no faster (warm_up.py).
 _WARM = {"warmup_s": 2.0, "duration_s": 10.0}
-_QUICK = {"duration_s": 3.0}
+_QUICK = {"warmup_s": 1.0, "duration_s": 3.0}
 _DURABLE = Bar("commit", "kafka-durable", 8.0, 15.0)
 
 
@@ -34,10 +34,10 @@ def _single() -> list[Scenario]:
     title = "128 connections, one 256 B record, acks={}"
     wide = "128 connections, 16 partitions a request, one 256 B record of each, acks={}"
     return [
-        _produce("single-acks1", title.format(1), {**one, "acks": 1}, _DURABLE, as_shipped),
-        _produce("single-acksall", title.format("all"), {**one, "acks": -1}, _DURABLE, as_shipped),
-        _produce("wide-acks1", wide.format(1), {**many, "acks": 1}, _DURABLE, sixteen),
-        _produce("wide-acksall", wide.format("all"), {**many, "acks": -1}, _DURABLE, sixteen),
+        _produce("single-acks1", title.format(1), {**one, "acks": 1}, _DURABLE, as_shipped, shares="single"),
+        _produce("single-acksall", title.format("all"), {**one, "acks": -1}, _DURABLE, as_shipped, shares="single"),
+        _produce("wide-acks1", wide.format(1), {**many, "acks": 1}, _DURABLE, sixteen, shares="wide"),
+        _produce("wide-acksall", wide.format("all"), {**many, "acks": -1}, _DURABLE, sixteen, shares="wide"),
         _produce(
             "one-connection",
             "one connection, one 256 B record, one in flight",
@@ -45,13 +45,17 @@ def _single() -> list[Scenario]:
             Bar("commit", "kafka-durable", 1.0, 1.0),
             Bar("os", "kafka", 1.0, 1.0),
             number=3,
+            shares="single",
         ),
     ]
 
 
 def _cluster() -> list[Scenario]:
     title = "three nodes, RF 3: 128 connections, one 256 B record, acks={}"
+    wide = "three nodes, RF 3: 128 connections, 16 partitions a request, one 256 B record of each, acks={}"
     options = {"concurrency": 128, "replication_factor": 3}
+    # A request goes to one leader, so each of the three has to lead as many partitions as it names.
+    many = {**options, "partitions": 60, "partitions_per_request": 16}
     as_shipped, durable = Bar("commit", "kafka", 0.5, 0.9), Bar("commit", "kafka-durable", 5.0, 10.0)
     return [
         _produce(
@@ -61,6 +65,7 @@ def _cluster() -> list[Scenario]:
             Bar("commit", "kafka", 0.8, 1.3),
             number=2,
             nodes=3,
+            shares="cluster",
             sides=("commit", "kafka"),
         ),
         _produce(
@@ -71,7 +76,21 @@ def _cluster() -> list[Scenario]:
             durable,
             number=2,
             nodes=3,
+            shares="cluster",
             sides=("commit", "kafka", "kafka-durable"),
+        ),
+        *(
+            _produce(
+                f"cluster-wide-acks{name}",
+                wide.format(name),
+                {**many, "acks": acks},
+                number=2,
+                nodes=3,
+                shares="cluster",
+                sides=("commit", "kafka"),
+                importance=3,
+            )
+            for name, acks in (("1", 1), ("all", -1))
         ),
     ]
 
@@ -107,7 +126,6 @@ def _bulk() -> list[Scenario]:
                 title=f"50 producers × 50 partitions, 1,000,000 records of 250 B, {codec}, idempotent, acks=all",
                 metric="records_per_s",
                 options={**fifty, "compression": codec},
-                quick={"message_count": 300_000},
                 sides=("commit", "os", "kafka"),
                 bars=(bar,),
             )
@@ -132,6 +150,7 @@ def _reading() -> list[Scenario]:
             sides=("commit", "os", "kafka"),
             bars=(bar,),
             importance=importance,
+            shares="fetch",
         )
 
     return [
@@ -296,6 +315,7 @@ def _growth() -> list[Scenario]:
             {"concurrency": 128, **options, **({"topic_configs": sizes} if "message_size" in options else {})},
             number=9,
             sides=("commit", "kafka"),
+            shares="growth",
             importance=3,
         )
         for name, title, options in points

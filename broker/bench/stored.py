@@ -24,7 +24,7 @@ def load(path: Path) -> dict[str, Any]:
 def save(path: Path, outcome: Outcome, about: Mapping[str, Any], *, add: bool = False) -> dict[str, Any]:
     """Returns all that is there now. Where a side brought nothing that is there already, what is there stays.
 
-    With `add` its rounds come to those of the same code."""
+    With `add` its rounds come to those of the same code; a round in which a side failed only leaves its failure."""
     stored = load(path)
     name = outcome.scenario.name
     entry = _entry(outcome, about)
@@ -33,7 +33,7 @@ def save(path: Path, outcome: Outcome, about: Mapping[str, Any], *, add: bool = 
         entry = _together(earlier, entry)
     if earlier is None or set(entry["sides"]) >= set(earlier["sides"]):
         stored["scenarios"][name] = entry
-    if not outcome.failures:
+    if not outcome.failures and outcome.took_s:
         round_s = stored.setdefault("round_s", {}).setdefault(name, {})
         round_s[_kind(about["quick"])] = round(outcome.took_s / about["rounds"])
     write(path, stored)
@@ -54,16 +54,23 @@ def _kind(quick: bool) -> str:
     return "quick" if quick else "full"
 
 
-def is_done(entry: Mapping[str, Any] | None, sides: list[str], about: Mapping[str, Any]) -> bool:
-    """Whether this very code was measured already, as thoroughly as it would be now."""
-    if entry is None or entry["failures"]:
-        return False
+def rounds_done(entry: Mapping[str, Any] | None, sides: list[str], about: Mapping[str, Any]) -> int:
+    """How many rounds there are of this very code, of all sides, taken as thoroughly as they would be now."""
+    if entry is None:
+        return 0
     before = entry["about"]
-    return (
-        before.get("code") == about["code"]
-        and (about["quick"] or not before["quick"])
-        and all(len(entry["sides"].get(side, [])) >= about["rounds"] for side in sides)
-    )
+    if before.get("code") != about["code"] or (before["quick"] and not about["quick"]):
+        return 0
+    return min(len(entry["sides"].get(side, [])) for side in sides)
+
+
+def rounds_left(entry: Mapping[str, Any] | None, sides: list[str], about: Mapping[str, Any]) -> int:
+    """How many are missing of those that are wanted. Where whole runs are stored quick ones cannot be added to them:
+    then it is all of them or none."""
+    done = rounds_done(entry, sides, about)
+    if entry is not None and 0 < done < about["rounds"] and not _is_same(entry["about"], about):
+        return int(about["rounds"])
+    return max(int(about["rounds"]) - done, 0)
 
 
 def _is_same(before: Mapping[str, Any], about: Mapping[str, Any]) -> bool:
@@ -72,6 +79,9 @@ def _is_same(before: Mapping[str, Any], about: Mapping[str, Any]) -> bool:
 
 def _together(earlier: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
     """Rounds of the one, then of the other."""
+    if entry["failures"] and earlier["sides"]:
+        kept = {"failures": earlier["failures"] + entry["failures"], "faults": earlier["faults"] + entry["faults"]}
+        return {**earlier, **kept}
     rounds = {(found["ours"], found["peer"]): found["rounds"] for found in earlier["ratios"]}
     before: Mapping[str, Any] = earlier["sides"]
     return {

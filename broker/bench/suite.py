@@ -2,6 +2,9 @@
 
 Ratios are of rounds: in each round every side ran once, minutes apart at most, so that what disturbs the machine
 disturbs both. A scenario's ratio is the median of its rounds', its spread their smallest and largest.
+
+Scenarios that share brokers (`Scenario.shares`) visit one broker of each side after another, and what each of them
+wrote is deleted before the next: a JVM that is warm already need not be warmed up from nothing.
 """
 
 from __future__ import annotations
@@ -12,27 +15,24 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-from broker.bench.measure import measure
+from broker.bench.expected import guess_s
+from broker.bench.measure import broker_of, delete_topic, measure
 from broker.bench.measurement import Measurement
 from broker.bench.noise import NOISY_CORES
 from broker.bench.scenario import MORE_IS_BETTER, OURS, UNITS, Bar, Scenario
+from broker.bench.servers import UnderTest
 from broker.bench.time_limit import time_limit
 from broker.bench.wire import BenchError
 from protocol import KafkaError, ProtocolError
 
 # Of one run of one scenario on one side: the longest, 10,000 partitions of Kafka after kill -9, takes minutes.
 RUN_LIMIT_S = 900.0
-# Where nothing is known of a scenario from earlier: a broker's start and end, warming up, the fill, reading back.
-_AROUND_A_RUN_S = 25.0
-_PER_NODE_S = 8.0
-_PER_PARTITION_S = 0.015
-_PER_KILL_S = 15.0
 
 
 @dataclass(slots=True)
@@ -66,7 +66,8 @@ class Outcome:
         metric = self.scenario.metric
         found = []
         for bar in self.scenario.bars:
-            pairs = zip(self.of(bar.ours), self.of(bar.peer), strict=False)
+            peers = {each.round: each for each in self.of(bar.peer)}
+            pairs = [(each, peers[each.round]) for each in self.of(bar.ours) if each.round in peers]
             rounds = [ratio(ours.figures[metric], peer.figures[metric], metric) for ours, peer in pairs]
             if rounds:
                 found.append(Ratio(bar, rounds))
@@ -76,6 +77,12 @@ class Outcome:
     def faults(self) -> int:
         return sum(found.faults for found in self.measurements)
 
+    def add(self, later: Outcome) -> None:
+        """What came out of another round."""
+        self.measurements += later.measurements
+        self.failures += later.failures
+        self.took_s += later.took_s
+
 
 def ratio(ours: float, peer: float, metric: str) -> float:
     better, worse = (ours, peer) if MORE_IS_BETTER[metric] else (peer, ours)
@@ -83,7 +90,7 @@ def ratio(ours: float, peer: float, metric: str) -> float:
 
 
 class Suite:
-    """Runs scenarios one after another; what each came to is told as soon as it is over."""
+    """Runs every scenario once, then every one again: what each came to is told as soon as its round is over."""
 
     def __init__(
         self, *, with_peer: bool, rounds: int, quick: bool, console: Console, budget_s: float = math.inf
@@ -91,89 +98,136 @@ class Suite:
         self.with_peer = with_peer
         self.rounds = rounds
         self.quick = quick
+        self.outcomes: dict[str, Outcome] = {}  # of all rounds so far, by scenario
         self._console = console
         self._deadline = time.monotonic() + budget_s
         # One life of a broker (start, kill, restart, stop) has the figures of several scenarios: by partitions,
         # side and round, with how long it took.
         self._lives: dict[tuple[int, str, int], tuple[Measurement, float]] = {}
 
-    def run(self, scenarios: Sequence[Scenario], round_s: Mapping[str, float]) -> Iterator[Outcome]:
-        """`round_s` is how long a round took earlier, by scenario."""
-        for scenario in scenarios:
-            left_s = self._deadline - time.monotonic()
-            expected_s = self.expected_s(scenario, round_s.get(scenario.name))
-            if expected_s > left_s:
+    def run(
+        self, scenarios: Sequence[Scenario], round_s: Mapping[str, float], rounds_left: Mapping[str, int] | None = None
+    ) -> Iterator[Outcome]:
+        """An outcome is of one round. `round_s` is how long one took earlier, by scenario; `rounds_left` says how
+        many of those that are wanted are missing, where some were taken before."""
+        for number in range(self.rounds):
+            missing = [each for each in scenarios if number < (rounds_left or {}).get(each.name, self.rounds)]
+            for group in groups(missing):
+                expected_s = sum(self.expected_s(each, round_s.get(each.name), number) for each in group)
+                left_s = self._deadline - time.monotonic()
+                if expected_s <= left_s:
+                    yield from self._round(group, number)
+                    continue
+                names = ", ".join(each.name for each in group)
                 times = f"it takes about {expected_s:.0f} s and {max(left_s, 0):.0f} s are left"
-                self._console.print(f"{scenario.name}: left out, for {times}")
-                continue
-            yield self._run(scenario)
+                self._console.print(f"{names}: round {number + 1} left out, for {times}")
 
     def sides(self, scenario: Scenario) -> list[str]:
         return [side for side in scenario.sides if self.with_peer or side in OURS]
 
-    def expected_s(self, scenario: Scenario, round_s: float | None) -> float:
+    def expected_s(self, scenario: Scenario, round_s: float | None, number: int = 0) -> float:
+        """Of one round: nothing where its figures are there already, what it took earlier, or a guess."""
         sides = self.sides(scenario)
         if scenario.kind == "start" and all(
-            (scenario.partitions_before, side, number) in self._lives for side in sides for number in range(self.rounds)
+            (scenario.partitions_before, side, number) in self._lives for side in sides
         ):
             return 0.0
-        if round_s is not None:
-            return round_s * self.rounds
-        return (self._timed_s(scenario) + _AROUND_A_RUN_S) * len(sides) * self.rounds
+        return round_s if round_s is not None else guess_s(scenario, sides, quick=self.quick)
 
-    def _timed_s(self, scenario: Scenario) -> float:
-        """Of what has a fixed length, or a known share in how long a run takes."""
-        options: dict[str, Any] = {**scenario.options, **(scenario.quick if self.quick else {})}
-        known_s = (scenario.nodes - 1) * _PER_NODE_S
-        known_s += scenario.partitions_before * _PER_PARTITION_S + scenario.kills * _PER_KILL_S
-        if scenario.kind in ("bench", "idle") and "message_count" not in options:
-            known_s += float(options.get("warmup_s", 0.0)) + float(options["duration_s"])
-        return known_s
-
-    def _run(self, scenario: Scenario) -> Outcome:
-        self._console.print(f"[bold]{scenario.name}[/bold]  {scenario.title}")
-        outcome = Outcome(scenario)
-        for number in range(self.rounds):
-            for side in self.sides(scenario):
-                if time.monotonic() < self._deadline:
-                    self._run_once(outcome, side, number)
-        for found in outcome.ratios:
-            spread = f"{min(found.rounds):.2f} to {max(found.rounds):.2f}"
-            self._console.print(
-                f"  {found.bar.ours} ÷ {found.bar.peer}: {found.median:.2f} × ({spread}); must {found.bar.must:g}"
-            )
-        self._console.print(f"  took {outcome.took_s:.0f} s")
-        return outcome
-
-    def _run_once(self, outcome: Outcome, side: str, number: int) -> None:
-        scenario = outcome.scenario
-        life = (scenario.partitions_before, side, number)
-        if scenario.kind == "start" and life in self._lives:
-            found, took_s = self._lives[life]
-        else:
-            began = time.monotonic()
+    def _round(self, group: Sequence[Scenario], number: int) -> Iterator[Outcome]:
+        """Each side has one fresh broker for all scenarios of the group."""
+        names = ", ".join(each.name for each in group)
+        self._console.print(f"[bold]{names}[/bold]  {group[0].title if len(group) == 1 else ''}", highlight=False)
+        found = {each.name: Outcome(each) for each in group}
+        for side in dict.fromkeys(side for each in group for side in self.sides(each)):
+            visit = _Visit(side)
             try:
-                found = self._measure(scenario, side)
-            except (BenchError, KafkaError, ProtocolError) as error:
-                outcome.took_s += time.monotonic() - began
-                outcome.failures.append(f"{side}: {error}")
-                self._console.print(f"  round {number + 1} {side}: {error}", style="red", markup=False)
-                return
-            took_s = time.monotonic() - began
-            if scenario.kind == "start":
-                self._lives[life] = found, took_s
+                for scenario in group:
+                    if side in self.sides(scenario) and time.monotonic() < self._deadline:
+                        self._run_once(found[scenario.name], visit, number, is_alone=len(group) == 1)
+            finally:
+                visit.close()
+        for name, outcome in found.items():
+            self.outcomes.setdefault(name, Outcome(outcome.scenario)).add(outcome)
+            self._tell(self.outcomes[name], outcome.took_s)
+            yield outcome
+
+    def _tell(self, outcome: Outcome, took_s: float) -> None:
+        """The ratios of all rounds so far."""
+        self._console.print(f"  {outcome.scenario.name} took {took_s:.0f} s")
+        for found in outcome.ratios:
+            spread = f"{min(found.rounds):.2f} to {max(found.rounds):.2f}, rounds: {len(found.rounds)}"
+            self._console.print(
+                f"    {found.bar.ours} ÷ {found.bar.peer}: {found.median:.2f} × ({spread}); must {found.bar.must:g}"
+            )
+
+    def _run_once(self, outcome: Outcome, visit: _Visit, number: int, *, is_alone: bool) -> None:
+        scenario, side = outcome.scenario, visit.side
+        life = (scenario.partitions_before, side, number)
+        began = time.monotonic()
+        try:
+            if scenario.kind == "start" and life in self._lives:
+                found, took_s = self._lives[life]
+            else:
+                left_s = self._deadline - began
+                with time_limit(min(RUN_LIMIT_S, left_s), f"{scenario.name} on {side}"):
+                    found = visit.measure(scenario, quick=self.quick, is_alone=is_alone)
+                found.round = number
+                took_s = time.monotonic() - began
+                if scenario.kind == "start":
+                    self._lives[life] = found, took_s
+        except (BenchError, KafkaError, ProtocolError) as error:
+            outcome.took_s += time.monotonic() - began
+            outcome.failures.append(f"{side}: {error}")
+            self._console.print(f"  round {number + 1} {side}: {error}", style="red", markup=False)
+            # Whatever it did to the broker, the next scenario shall not find it.
+            visit.close()
+            return
         outcome.took_s += took_s
         outcome.measurements.append(found)
-        self._console.print(f"  round {number + 1} {side:<14} {describe(scenario, found)}")
+        name = "" if is_alone else f"{scenario.name:<26} "
+        self._console.print(f"  round {number + 1} {side:<14} {name}{describe(scenario, found)}")
 
-    def _measure(self, scenario: Scenario, side: str) -> Measurement:
-        left_s = self._deadline - time.monotonic()
-        directory = Path(tempfile.mkdtemp(prefix="millstream-bench-"))
-        try:
-            with time_limit(min(RUN_LIMIT_S, left_s), f"{scenario.name} on {side}"):
-                return measure(scenario, side, directory, quick=self.quick)
-        finally:
-            shutil.rmtree(directory, ignore_errors=True)
+
+class _Visit:
+    """A broker of one side from its first scenario on until it is closed."""
+
+    def __init__(self, side: str) -> None:
+        self.side = side
+        self._server: UnderTest | None = None
+        self._closing = ExitStack()
+
+    def measure(self, scenario: Scenario, *, quick: bool, is_alone: bool) -> Measurement:
+        is_fresh = self._server is None
+        if self._server is None:
+            directory = Path(tempfile.mkdtemp(prefix="millstream-bench-"))
+            self._closing.callback(_remove, directory)
+            self._server = self._closing.enter_context(broker_of(scenario, self.side, directory))
+        found = measure(scenario, self.side, self._server, quick=quick, is_fresh=is_fresh)
+        if not is_alone:
+            delete_topic(self._server, scenario.name)
+        return found
+
+    def close(self) -> None:
+        self._server = None
+        self._closing.close()
+
+
+def _remove(directory: Path) -> None:
+    """Gigabytes are not left behind by Ctrl-C in the wrong instant."""
+    try:
+        shutil.rmtree(directory, ignore_errors=True)
+    except KeyboardInterrupt:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
+
+
+def groups(scenarios: Sequence[Scenario]) -> list[list[Scenario]]:
+    """Scenarios that share their brokers together, where the first of them stands."""
+    found: dict[str, list[Scenario]] = {}
+    for each in scenarios:
+        found.setdefault(each.shares or f"{each.name} alone", []).append(each)
+    return list(found.values())
 
 
 def describe(scenario: Scenario, found: Measurement) -> str:

@@ -61,6 +61,7 @@ class Verification:
     duplicated: int = 0
     out_of_order: int = 0
     corrupted: int = 0
+    unacknowledged: int = 0  # sent, and refused or not answered
     unacknowledged_found: int = 0
     foreign: int = 0
     examples: list[str] = field(default_factory=list)
@@ -205,7 +206,9 @@ class PartitionCheck:
 def _finish(senders: Iterable[_Sender], records_per_batch: int, result: Verification) -> None:
     """Count what was acknowledged and never came."""
     for sender in senders:
-        result.acknowledged += sum(sender.acknowledged) * records_per_batch
+        acknowledged = sum(sender.acknowledged)
+        result.acknowledged += acknowledged * records_per_batch
+        result.unacknowledged += (len(sender.acknowledged) - acknowledged) * records_per_batch
         missing = sender.missing()
         result.lost += len(missing) * records_per_batch
         for sequence in missing[:3]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 NS_PER_S = 1_000_000_000
+# So long consumers who measure the age of records go on: the last ones are on their way, and may be the oldest.
+DRAIN_NS = NS_PER_S
 LONG_GAP_NS = 50_000_000
 GAPS_MAX = 1000
 
@@ -31,6 +34,11 @@ class Window:
             return now + NS_PER_S
         second = (now - self.measured_from_ns) // NS_PER_S + 1
         return min(self.measured_from_ns + second * NS_PER_S, self.end_ns)
+
+
+def overdue(next_due_ns: float, interval_ns: float, window: Window) -> int:
+    """How many instants of an open loop's schedule passed in the window, from the next one on."""
+    return max(math.ceil((window.end_ns - next_due_ns) / interval_ns), 0)
 
 
 class Gaps:

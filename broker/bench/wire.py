@@ -199,7 +199,7 @@ class Cluster:
                 self.close()
             except KafkaError as error:
                 if not error.code.retriable or time.monotonic() > deadline:
-                    raise BenchError(f"{error.code.name}: {error}") from error
+                    raise BenchError(str(error)) from error
                 if error.code is ErrorCode.NETWORK_EXCEPTION:
                     self.close()
             time.sleep(RETRY_INTERVAL_S)

@@ -179,7 +179,12 @@ class _Producer:
         self.loop.run(window)
         self._watch.close()
         accounts = [connection.account() for connection in self.loop.connections]
-        return {"errors": self.loop.errors, "accounts": accounts, "gaps": self.loop.gaps.found}
+        return {
+            "errors": self.loop.errors,
+            "accounts": accounts,
+            "gaps": self.loop.gaps.found,
+            "overdue": self.loop.overdue,
+        }
 
 
 class _Consumer:

@@ -28,16 +28,6 @@ def show_rows(rows: Sequence[Row], *, columns: Mapping[str, str], as_json: bool,
         _show_plain_table(rows, columns)
 
 
-def show_object(fields: Mapping[str, Any], *, as_json: bool) -> None:
-    """One thing with named parts, a line each."""
-    if as_json:
-        show_json(fields)
-        return
-    width = max(map(len, fields))
-    for name, value in fields.items():
-        print(f"{name.replace('_', ' '):<{width}}  {text_of(value)}")
-
-
 def say(message: str) -> None:
     """A remark that is not the result."""
     print(message, file=sys.stderr)

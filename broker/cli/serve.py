@@ -65,21 +65,22 @@ def serve(
     )
     for warning in broker_config.warnings:
         logger.warning("%s", warning)
-    raise typer.Exit(_run(broker_config, as_json=as_json))
+    _run(broker_config, as_json=as_json)
 
 
-def _run(config: BrokerConfig, *, as_json: bool) -> int:
-    """Run a node until it stops; ClientError for what keeps it from starting."""
+def _run(config: BrokerConfig, *, as_json: bool) -> None:
+    """Run a node until it stops, and with it this process; ClientError for what keeps it from starting."""
     # Here and not above: the other commands need none of it.
     from broker.data_directory import DirectoryInUse
     from broker.metadata import UnknownMetadata
     from broker.quorum import WrongDirectory
-    from broker.running import run_node
+    from broker.running import end_process, run_node
 
     try:
-        return run_node(config, on_ready=lambda node: _say_ready(config, node, as_json=as_json))
+        status = run_node(config, on_ready=lambda node: _say_ready(config, node, as_json=as_json))
     except (DirectoryInUse, UnknownMetadata, WrongDirectory) as error:
         raise ClientError(str(error)) from None
+    end_process(status)
 
 
 def _say_ready(config: BrokerConfig, node: Node, *, as_json: bool) -> None:

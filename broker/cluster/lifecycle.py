@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 REGISTRATION_VERSION = 4
 HEARTBEAT_VERSION = 1
 REGISTRATION_RETRY_S = 0.1
+# Between one refusal and the next it doubles up to this: the session of who is in the way has to end.
+REFUSED_RETRY_MAX_S = 1.0
 # The controller may have to be elected first.
 REGISTRATION_TIMEOUT_MS = 5_000.0
 SHUTDOWN_TIMEOUT_S = 5.0
@@ -224,6 +226,7 @@ class BrokerLifecycle:
             return
 
     async def _register(self) -> None:
+        refused_with, retry_s = ErrorCode.NONE, REGISTRATION_RETRY_S
         while True:
             request = BrokerRegistrationRequest(
                 broker_id=self._node_id,
@@ -250,8 +253,11 @@ class BrokerLifecycle:
             if not answer.error_code:
                 self._broker_epoch = answer.broker_epoch
                 return
-            logger.warning("the controller refuses this broker: %s", ErrorCode(answer.error_code).name)
-            await self._pause(REGISTRATION_RETRY_S)
+            if answer.error_code != refused_with:
+                refused_with = ErrorCode(answer.error_code)
+                logger.warning("the controller refuses this broker: %s; it goes on asking", refused_with.name)
+            await self._pause(retry_s)
+            retry_s = min(2 * retry_s, REFUSED_RETRY_MAX_S)
             self._heartbeat_now.clear()
 
     async def _heartbeat(self) -> BrokerHeartbeatResponse:

@@ -49,8 +49,13 @@ class BrokerManager:
         config: Callable[[], BrokerConfig],
         clock: Clock,
         loop: asyncio.AbstractEventLoop,
+        node_id: int,
+        incarnation_id: bytes,
     ) -> None:
+        """`node_id` and `incarnation_id` are those of this process."""
         self._proposals = proposals
+        self._node_id = node_id
+        self._incarnation_id = incarnation_id
         self._watch = watch
         self._config = config
         self._clock = clock
@@ -143,6 +148,10 @@ class BrokerManager:
         image, config = self._proposals.image, self._config()
         self._checked_ms = self._clock.monotonic_ms()
         self._sessions.begin(image.brokers, self._checked_ms)
+        own = image.brokers.get(self._node_id)
+        if own is not None and own.incarnation_id != self._incarnation_id:
+            # The process before this one, which had this directory: its end is why this one could begin.
+            self._sessions.forget(self._node_id)
         if self._watch.deposed is not None:
             # A majority has not heard of the leader before this one for as long as an election takes.
             self._sessions.credit_less(self._watch.deposed, config.controller_quorum_election_timeout_ms)

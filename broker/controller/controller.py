@@ -10,10 +10,9 @@ REQUEST_TIMED_OUT. A caller that is cancelled or stops waiting takes nothing bac
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from broker.config import BrokerConfig
-from broker.controller.broker_registry import Registration, decide_registration
 from broker.controller.configs import ConfigChange, decide_config_changes
 from broker.controller.internal_topics import internal_topic
 from broker.controller.producer_ids import ProducerIdDispenser, decide_producer_ids
@@ -29,7 +28,6 @@ from broker.controller.topics import (
     decide_create_topics,
 )
 from broker.metadata import (
-    SUPPORTED,
     ClusterIdRecord,
     MetadataImage,
     MetadataPublisher,
@@ -102,17 +100,6 @@ class Controller:
                 f"the metadata log is of cluster {known}, but meta.properties says {cluster_id}: "
                 "one of them is from another data directory; put back the one that belongs here"
             )
-
-    async def register_broker(
-        self, *, endpoints: Mapping[str, tuple[str, int]], rack: str | None = None, incarnation_id: bytes
-    ) -> int:
-        """This broker is here, and fit to lead; `endpoints` are (host, port) by listener. Returns its broker epoch."""
-        registration = Registration(self._node_id, incarnation_id, endpoints, rack, SUPPORTED)
-        records, epoch = decide_registration(
-            self.image, registration, may_be_unclean=lambda topic: False, has_valid_session=False, fenced=False
-        )
-        await self._commit(records)
-        return epoch
 
     # --- topics ------------------------------------------------------------------------------------------------
 

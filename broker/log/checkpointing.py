@@ -177,13 +177,22 @@ class Checkpoint:
                 work.give_back()
 
     def _sync_logs(self, disk: Disk) -> None:
+        for work in self.work:
+            work.write_epochs(disk)
+        self._in_threads(CheckpointWork.sync_files, disk)
+        for work in self.work:
+            work.rename_epochs(disk)
+        self._in_threads(CheckpointWork.sync_names, disk)
+
+    def _in_threads(self, step: Callable[[CheckpointWork, Disk], None], disk: Disk) -> None:
+        """The step of every log; only what waits for the disk is worth threads."""
         if len(self.work) < LOGS_FOR_THREADS:
             for work in self.work:
-                work.run(disk)
+                step(work, disk)
             return
         with ThreadPoolExecutor(SYNC_THREADS, "checkpoint") as threads:
             parts = [self.work[first::SYNC_THREADS] for first in range(SYNC_THREADS)]
-            done = [threads.submit(self._sync_some, part) for part in parts]
+            done = [threads.submit(self._step_of_some, step, part) for part in parts]
         failures = [failure for part in done if isinstance(failure := part.exception(), StorageError)]
         # What is final must not hide behind what is not.
         for failure in sorted(failures, key=lambda failure: not isinstance(failure, SyncFailed)):
@@ -191,11 +200,11 @@ class Checkpoint:
         for part in done:
             part.result()
 
-    def _sync_some(self, part: list[CheckpointWork]) -> None:
+    def _step_of_some(self, step: Callable[[CheckpointWork, Disk], None], part: list[CheckpointWork]) -> None:
         disk = Disk(self._filesystem, 4)
         try:
             for work in part:
-                work.run(disk)
+                step(work, disk)
         finally:
             disk.close()
 

@@ -30,11 +30,6 @@ class LogCleaner:
         self._memory_bytes = memory_bytes
         self._uncleanable: dict[PartitionLog, str] = {}
 
-    @property
-    def uncleanable(self) -> dict[str, str]:
-        """Logs that are not compacted any more, with the reason."""
-        return {str(log): reason for log, reason in self._uncleanable.items()}
-
     def choose(self, now_ms: int, high_watermark_of: Callable[[PartitionLog], int]) -> Cleanable | None:
         """The log with the largest share of uncompacted bytes among those that are due."""
         due: list[Cleanable] = []

@@ -39,10 +39,6 @@ class IndexFile:
             self._flushed = whole
         return self._entries
 
-    @property
-    def has_unflushed(self) -> bool:
-        return self._entries is not None and self._flushed < len(self._entries)
-
     def flush(self) -> bool:
         """Write what the file lacks, without sync. True if there was something."""
         entries = self._entries

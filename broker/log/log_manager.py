@@ -336,11 +336,10 @@ class LogManager:
 
     def close(self) -> None:
         """Sync everything and leave the mark of a clean stop, unless something could not be synced."""
-        self.checkpoint(0)
         for log in self.logs.values():
-            log.close()
-        with self.files.lock:
-            self.files.write(self.disk)
+            if not log.failure:
+                log.write_pending()
+        self.checkpoint(0)
         # A log that is offline, that failed, or whose last checkpoint never ran must be looked at by the next start:
         # after a clean stop it believes that a log ends at its recovery point.
         unsynced = any(log.failure or log.recovery_point < log.log_end_offset for log in self.logs.values())

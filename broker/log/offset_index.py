@@ -37,11 +37,6 @@ class OffsetIndex(IndexFile):
         relative, position = self.read_entry(slot)
         return self.base_offset + relative, position
 
-    def floor_position(self, position: int) -> int:
-        """The last indexed batch start at or before `position`, 0 where there is none."""
-        slot = self.floor_slot(1, position)
-        return self.read_entry(slot)[1] if slot >= 0 else 0
-
     def truncate_to(self, offset: int) -> None:
         """Keep entries of batches that end before `offset`."""
         self.load()

@@ -310,20 +310,3 @@ class PartitionLog(ReadableLog):
         self.plain_batch_bytes_max = config.plain_batch_bytes_max
         self.timestamp_after_max_ms = config.message_timestamp_after_max_ms
         self.active_changed()
-
-    def checkpoint(self) -> int:
-        """Make everything written durable; returns the new recovery point. Blocks for the syncs."""
-        work = truncation.begin_checkpoint(self)
-        work.run(self.disk)
-        if work.sync_parent:
-            self.disk.sync_directory(parent_of(self.directory))
-        work.finish()
-        return self.recovery_point
-
-    def close(self) -> None:
-        """Write, sync and forget. The caller has stopped appending and takes no answer from it any more."""
-        if not self.failure:
-            self.write_out()
-            if self.dirty.marked or self.dirty.files:
-                self.checkpoint()
-        self.disk.forget_directory(self.directory)

@@ -36,7 +36,6 @@ from protocol.records import BatchHeader
 from wal import CorruptionError
 
 BATCHES_KEPT = 5
-NO_EPOCH = -1
 NO_OFFSET = -1
 
 SNAPSHOT_VERSION = 2

@@ -13,7 +13,6 @@ class AppendOrigin(IntEnum):
 
     CLIENT = 0
     COORDINATOR = 1  # a group or transaction coordinator of this cluster: may write control batches
-    REPLICATION = 2  # the leader, whose log already has them
 
 
 class InvalidRecords(KafkaError):

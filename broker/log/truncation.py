@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from broker.log.disk import Disk
 from broker.log.segment import Segment
-from wal import StorageError
+from wal import StorageError, SyncFailed
 
 if TYPE_CHECKING:
     from broker.log.partition_log import PartitionLog
@@ -145,18 +145,40 @@ class CheckpointWork:
     epochs: bytes | None
     discarded: list[str]  # files that retention gave up; they go once the log's new start is durable
 
-    def run(self, disk: Disk) -> None:
-        """The syncs, but for the parent's, which the caller does once for all. `disk` is this thread's own; a file that
-        is gone was dropped, nobody needs it."""
-        for path in self.files:
-            disk.sync(path)
+    # The syncs, in four steps, each of them of all logs before the next: a sync between two new names has the file
+    # system commit each for itself. `disk` is the thread's own. A file that is gone was dropped, nobody needs it. The
+    # parent's sync is left to the caller, who does it once for all.
+
+    def write_epochs(self, disk: Disk) -> None:
         if self.epochs is not None:
             with self.log.directory_lock:
                 # Once the log is gone its directory may be that of another topic of this name.
                 if not self.log.is_gone:
-                    disk.write_atomically(self.log.leader_epochs_path, self.epochs)
-        elif self.sync_directory:
+                    disk.write_new(self._new_epochs_path, [self.epochs])
+
+    def sync_files(self, disk: Disk) -> None:
+        for path in self.files:
+            disk.sync(path)
+        if self.epochs is not None:
+            try:
+                disk.sync(self._new_epochs_path)
+            except SyncFailed as error:
+                # Not final: nothing relies on that file yet, and the next checkpoint writes it again.
+                raise StorageError(str(error)) from error
+
+    def rename_epochs(self, disk: Disk) -> None:
+        if self.epochs is not None:
+            with self.log.directory_lock:
+                if not self.log.is_gone:
+                    disk.rename(self._new_epochs_path, self.log.leader_epochs_path)
+
+    def sync_names(self, disk: Disk) -> None:
+        if self.epochs is not None or self.sync_directory:
             disk.sync_directory(self.directory)
+
+    @property
+    def _new_epochs_path(self) -> str:
+        return f"{self.log.leader_epochs_path}.tmp"
 
     def finish(self) -> None:
         """Everything below `end_offset` is durable, except what was cut meanwhile."""

@@ -129,26 +129,6 @@ class MetadataDelta:
                 delta._list_partition_changes(topic, previous)
         return delta
 
-    @property
-    def deleted_topic_ids(self) -> list[bytes]:
-        return [topic.topic_id for topic in self.deleted_topics]
-
-    @property
-    def changed_topic_ids(self) -> list[bytes]:
-        """Topics that are in the next image and were created, or had partitions added or changed."""
-        return list(self._topics)
-
-    @property
-    def changed_topic_configs(self) -> list[str]:
-        """Names of topics whose own configs changed, other than by their creation or removal."""
-        before = self.base.topics_by_name
-        gone = {topic.name for topic in self.deleted_topics}
-        return [
-            name
-            for resource_type, name in self.changed_configs
-            if resource_type == RESOURCE_TOPIC and name in before and name not in gone
-        ]
-
     def _complete_topics(
         self,
     ) -> tuple[Mapping[str, TopicImage], Mapping[bytes, TopicImage], Mapping[str, str]]:

@@ -142,10 +142,6 @@ class Listener:
         if self._drained is not None and not self._drained.done() and not self._connections:
             self._drained.set_result(None)
 
-    @property
-    def connection_count(self) -> int:
-        return len(self._connections)
-
     # --- idle connections --------------------------------------------------------------------------------------
 
     def _schedule_idle_check(self) -> None:

@@ -269,13 +269,6 @@ class Partition(ReadableReplica):
         if error is not ErrorCode.NONE:
             raise KafkaError(error, f"{self} could not commit offset {end_offset}")
 
-    async def append_and_commit(
-        self, records: bytes, *, now_ms: int, origin: AppendOrigin = AppendOrigin.COORDINATOR
-    ) -> AppendResult:
-        result = self.append(records, now_ms=now_ms, origin=origin)
-        await self.committed(result.last_offset + 1)
-        return result
-
     def _write_failed(self, error: StorageError) -> None:
         """The log took back what it could not write. Who waits hears of it; the next append may find the disk well."""
         if str(error) != self._refusal:

@@ -8,6 +8,7 @@ from pathlib import Path
 from faults_harness.refusals import refused_start
 from faults_harness.wire import Wire
 from harness.broker_process import BrokerProcess
+from harness.ports import free_ports
 
 StartBroker = Callable[..., BrokerProcess]
 
@@ -39,6 +40,14 @@ def test_a_port_that_is_taken(start_broker: StartBroker, tmp_path: Path) -> None
     assert status == 1
     assert f"listener PLAINTEXT cannot listen on {broker.bootstrap}" in said
     assert "is another broker running there?" in said
+
+
+def test_a_killed_node_that_moves_to_another_port_is_not_taken_for_a_second_one(start_broker: StartBroker) -> None:
+    broker = start_broker()
+    broker.kill()
+    broker.port = free_ports(1)[0]
+    broker.start()
+    assert "may not register" not in broker.log_text()
 
 
 def test_an_address_that_is_not_of_this_machine(tmp_path: Path) -> None:

@@ -17,8 +17,10 @@ from simulation import SimulatedFilesystem
 
 from broker.cluster import ClusterIdentity
 from broker.config import BrokerConfig, ConfigSource, validate_topic_configs
-from broker.controller import Controller
+from broker.controller import Controller, Registration
+from broker.controller.broker_registry import decide_registration
 from broker.metadata import (
+    SUPPORTED,
     BrokerEndpoint,
     BrokerRegistrationRecord,
     MetadataImage,
@@ -106,7 +108,15 @@ class MetadataNode:
             make_uuid=self._uuids,
         )
         await self.controller.begin_cluster(self.meta_properties.cluster_id)
-        await self.controller.register_broker(endpoints={LISTENER: ("host-1", 9092)}, incarnation_id=self._uuids())
+        await self._register()
+
+    async def _register(self) -> None:
+        """As a broker of its own would, fit to lead."""
+        this_broker = Registration(NODE_ID, self._uuids(), {LISTENER: ("host-1", 9092)}, None, SUPPORTED)
+        records, _ = decide_registration(
+            self.image, this_broker, may_be_unclean=lambda topic: False, has_valid_session=False, fenced=False
+        )
+        await self.quorum.propose(records)
 
     @property
     def image(self) -> MetadataImage:

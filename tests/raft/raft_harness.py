@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from raft import (
     NO_NODE,
+    Change,
+    ChangeKind,
     Configuration,
     Entry,
     EntryKind,
@@ -22,15 +24,28 @@ from raft import (
     SnapshotMetadata,
 )
 from raft.messages import AppendRequest, AppendResponse, Heartbeat, HeartbeatResponse, VoteResponse
-from raft.progress import Progress
+from raft.progress import Progress, ProgressState
 from raft.state import RaftState
 
 Kind = TypeVar("Kind")
+
+FOLLOWER, PRE_CANDIDATE, CANDIDATE, LEADER = Role
+TWO = Configuration.of(1, 2)
+THREE = Configuration.of(1, 2, 3)
+FIVE = Configuration.of(1, 2, 3, 4, 5)
+
+CHANGES = {"v": ChangeKind.ADD_VOTER, "l": ChangeKind.ADD_LEARNER, "r": ChangeKind.REMOVE}
+TOO_MANY = "more than one voter changed at once"
 
 
 def entries(*terms: int, first: int = 1, data: bytes = b"") -> list[Entry]:
     """Entries of these terms at consecutive indexes."""
     return [Entry(term, index, EntryKind.NORMAL, data) for index, term in enumerate(terms, first)]
+
+
+def changes(text: str) -> list[Change]:
+    """`v1` makes node 1 a voter, `l1` a learner, `r1` removes it."""
+    return [Change(CHANGES[each[0]], int(each[1:])) for each in text.split()]
 
 
 def storage_with(
@@ -198,6 +213,21 @@ class Member:
         self.storage.compact(max(index - keep, self.storage.first_index() - 1))
         self.node.compacted()
         return metadata
+
+
+def leader(configuration: Configuration = TWO, *terms: int, **config: int) -> Member:
+    """Elected, with what it sent thrown away."""
+    member = Member(1, configuration, *terms, **config)
+    member.become_leader()
+    return member
+
+
+def replicating(**config: int) -> Member:
+    """Node 2 has everything so far."""
+    member = leader(**config)
+    member.step(AppendResponse(1, 2, 1, 1))
+    assert member.peer(2).state is ProgressState.REPLICATE
+    return member
 
 
 def only(kind: type[Kind], messages: Iterable[object]) -> list[Kind]:

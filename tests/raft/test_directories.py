@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from raft_harness import Member, only
+from raft_harness import TOO_MANY, Member, changes, only
 
 from raft import Change, ChangeKind, Configuration, Refusal, Refused, Role, apply_changes
 from raft.membership import ConfigurationError
@@ -11,34 +11,6 @@ from raft.messages import (
     NO_DIRECTORY,
     VoteRequest,
 )
-
-KINDS = {"v": ChangeKind.ADD_VOTER, "l": ChangeKind.ADD_LEARNER, "r": ChangeKind.REMOVE}
-EMPTY = Configuration()
-
-
-def changes(text: str) -> list[Change]:
-    return [Change(KINDS[each[0]], int(each[1:])) for each in text.split()]
-
-
-def describe(configuration: Configuration) -> str:
-    members = " ".join(map(str, sorted(configuration.voters)))
-    learners = " ".join(map(str, sorted(configuration.learners)))
-    return f"({members}) ({learners})" if learners else f"({members})"
-
-
-def play(*steps: tuple[str, str]) -> None:
-    """Each step: the changes, and the configuration after them or the reason they are refused."""
-    configuration = EMPTY
-    for text, expected in steps:
-        try:
-            configuration = apply_changes(configuration, changes(text))
-            assert describe(configuration) == expected, text
-        except ConfigurationError as error:
-            assert str(error) == expected, text
-
-
-NO_VOTERS = "removed all voters"
-TOO_MANY = "more than one voter changed at once"
 
 
 def refusal(member: Member, text: str) -> Refusal:

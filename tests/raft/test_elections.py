@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from raft_harness import Member, Network, entries, only, storage_with
+from raft_harness import (
+    CANDIDATE,
+    FIVE,
+    FOLLOWER,
+    LEADER,
+    PRE_CANDIDATE,
+    THREE,
+    Member,
+    Network,
+    entries,
+    only,
+    storage_with,
+)
 
 from raft import Configuration, HardState, Role
 from raft.messages import (
@@ -11,10 +23,6 @@ from raft.messages import (
     VoteRequest,
     VoteResponse,
 )
-
-FOLLOWER, PRE_CANDIDATE, CANDIDATE, LEADER = Role
-THREE = Configuration.of(1, 2, 3)
-FIVE = Configuration.of(1, 2, 3, 4, 5)
 
 
 class TestWinning:

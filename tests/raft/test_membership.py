@@ -9,7 +9,7 @@ again, and node 0 is a node like any other in Kafka.
 from __future__ import annotations
 
 import pytest
-from raft_harness import Member, Network, only
+from raft_harness import TOO_MANY, Member, Network, changes, only
 
 from raft import Change, ChangeKind, Configuration, Outcome, Refusal, Refused, Role, apply_changes
 from raft.encoding import encode_configuration
@@ -25,12 +25,7 @@ from raft.messages import (
     VoteResponse,
 )
 
-KINDS = {"v": ChangeKind.ADD_VOTER, "l": ChangeKind.ADD_LEARNER, "r": ChangeKind.REMOVE}
 EMPTY = Configuration()
-
-
-def changes(text: str) -> list[Change]:
-    return [Change(KINDS[each[0]], int(each[1:])) for each in text.split()]
 
 
 def describe(configuration: Configuration) -> str:
@@ -51,7 +46,6 @@ def play(*steps: tuple[str, str]) -> None:
 
 
 NO_VOTERS = "removed all voters"
-TOO_MANY = "more than one voter changed at once"
 
 
 def test_changes_are_idempotent() -> None:

@@ -3,29 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from raft_harness import Member, Network, entries, only
+from raft_harness import TWO, Member, Network, entries, leader, only, replicating
 
 from raft import Change, ChangeKind, Configuration, Message, Role
 from raft.messages import AppendRequest, AppendResponse, Heartbeat, HeartbeatResponse
-from raft.progress import ProgressState
 from raft.replication import maybe_commit
-
-TWO = Configuration.of(1, 2)
-
-
-def leader(configuration: Configuration = TWO, *terms: int, **config: int) -> Member:
-    """Elected, with what it sent thrown away."""
-    member = Member(1, configuration, *terms, **config)
-    member.become_leader()
-    return member
-
-
-def replicating(**config: int) -> Member:
-    """Node 2 has everything so far."""
-    member = leader(**config)
-    member.step(AppendResponse(1, 2, 1, 1))
-    assert member.peer(2).state is ProgressState.REPLICATE
-    return member
 
 
 class TestCommit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from raft_harness import Member, Network
+from raft_harness import CANDIDATE, FOLLOWER, LEADER, PRE_CANDIDATE, Member, Network
 
 from raft import NO_NODE, Configuration, Role
 from raft.messages import (
@@ -17,10 +17,6 @@ from raft.messages import (
     VoteResponse,
 )
 from raft.state import TRANSITIONS
-
-FOLLOWER, PRE_CANDIDATE, CANDIDATE, LEADER = Role
-THREE = Configuration.of(1, 2, 3)
-FIVE = Configuration.of(1, 2, 3, 4, 5)
 
 
 class TestRoles:

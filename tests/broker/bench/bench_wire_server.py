@@ -13,6 +13,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from broker.bench.options import BenchOptions
+from broker.bench.produce import ProduceResult, run_produce
+from broker.bench.results import SilentObserver
+from broker.bench.wire import Cluster, parse_addresses
 from protocol import ApiKey, ErrorCode, decode, encode
 from protocol.framing import frame
 from protocol.headers import decode_request_header, response_header
@@ -208,6 +212,31 @@ class WireServer(socketserver.ThreadingTCPServer):
                 )
             responses.append(FetchableTopicResponse(topic=topic.topic, partitions=partitions))
         return FetchResponse(responses=responses)
+
+
+def options_of(server: WireServer, **changes: object) -> BenchOptions:
+    """A short run of two connections against that broker."""
+    fields: dict[str, object] = {
+        "bootstrap_servers": server.bootstrap,
+        "topic": "bench",
+        "concurrency": 2,
+        "message_size": 32,
+        "message_count": 40,
+        "partitions": 2,
+        "warmup_s": 0.0,
+        "duration_s": 30.0,
+        "request_timeout_ms": 5000,
+    }
+    return BenchOptions(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def produce(server: WireServer, options: BenchOptions) -> ProduceResult:
+    cluster = Cluster(parse_addresses(server.bootstrap))
+    cluster.create_topic(options.topic, options.partitions, 1)
+    try:
+        return run_produce(cluster, options, SilentObserver())
+    finally:
+        cluster.close()
 
 
 def _count(batch: bytes) -> int:

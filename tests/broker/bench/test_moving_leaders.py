@@ -7,13 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bench_wire_server import WireServer, keep
+from bench_wire_server import WireServer, keep, options_of, produce
 
 from broker.bench.cluster_servers import ClusterServers
 from broker.bench.failover import GAP_LIMIT_S, TOPIC, LeaderKiller, gaps_of_kills
 from broker.bench.load import LoadResult, Second
 from broker.bench.options import BenchOptions
-from broker.bench.produce import ProduceResult, run_produce
 from broker.bench.results import SilentObserver
 from broker.bench.run import run_benchmark
 from broker.bench.servers import Server
@@ -22,27 +21,8 @@ from broker.bench.wire import BenchError, Cluster, parse_addresses
 from protocol import ErrorCode
 
 MS = 1_000_000
+WRITERS: dict[str, object] = {"acks": -1, "message_count": 60}
 KINDS = [{}, {"idempotent": True}, {"in_flight": 4, "idempotent": True}, {"compression": "lz4"}, {"rate_limit": 400.0}]
-
-
-def produce(server: WireServer, **changes: object) -> ProduceResult:
-    fields: dict[str, object] = {
-        "bootstrap_servers": server.bootstrap,
-        "topic": "bench",
-        "concurrency": 2,
-        "message_size": 32,
-        "message_count": 60,
-        "partitions": 2,
-        "request_timeout_ms": 5000,
-        "acks": -1,
-    }
-    options = BenchOptions(**{**fields, **changes})  # type: ignore[arg-type]
-    cluster = Cluster(parse_addresses(server.bootstrap))
-    cluster.create_topic("bench", options.partitions, 1)
-    try:
-        return run_produce(cluster, options, SilentObserver())
-    finally:
-        cluster.close()
 
 
 def at(number: int, action: Callable[[], None]) -> Callable[[int], ErrorCode]:
@@ -64,7 +44,7 @@ def drop_connection() -> None:
 def test_writers_follow_a_leader_that_moves(changes: dict[str, object]) -> None:
     with WireServer() as first, WireServer(follow=first) as second:
         first.error = at(20, first.resign)
-        result = produce(first, **changes)
+        result = produce(first, options_of(first, **WRITERS, **changes))
 
         assert second.produce_count > 0
     assert result.verification is not None and result.verification.faults == 0
@@ -76,7 +56,7 @@ def test_writers_follow_a_leader_that_moves(changes: dict[str, object]) -> None:
 def test_a_writer_whose_connection_breaks_goes_on(changes: dict[str, object]) -> None:
     with WireServer() as server:
         server.error = at(20, drop_connection)
-        result = produce(server, **changes)
+        result = produce(server, options_of(server, **WRITERS, **changes))
 
     assert result.verification is not None and result.verification.faults == 0
     assert result.load.failed >= 1
@@ -85,7 +65,7 @@ def test_a_writer_whose_connection_breaks_goes_on(changes: dict[str, object]) ->
 
 def test_a_consumer_follows_its_leader_and_goes_on_where_it_was() -> None:
     with WireServer() as server:
-        produce(server)
+        produce(server, options_of(server, **WRITERS))
         codes = iter([ErrorCode.NOT_LEADER_OR_FOLLOWER])
         server.fetch_error = lambda: next(codes, ErrorCode.NONE)
         options = BenchOptions(
@@ -104,7 +84,7 @@ def test_what_was_stored_without_an_answer_is_told_and_is_no_duplicate() -> None
             raise ConnectionResetError
 
     with WireServer(store=keep_and_break) as server:
-        found = produce(server, idempotent=True).verification
+        found = produce(server, options_of(server, **WRITERS, idempotent=True)).verification
 
     assert found is not None and found.faults == 0
     assert found.unacknowledged_found == 1
@@ -117,7 +97,7 @@ def test_reading_back_that_does_not_get_on_is_an_error_and_says_nothing_of_recor
     monkeypatch.setattr("bench_wire_server._stamped", lambda log, from_offset: b"")
 
     with WireServer() as server, pytest.raises(BenchError, match="did not get on"):
-        produce(server)
+        produce(server, options_of(server, **WRITERS))
 
 
 class NodeInThisProcess(Server):

@@ -76,6 +76,16 @@ def test_the_command_line_becomes_options() -> None:
         {"mode": "consume", "rate_limit": 100.0},
         {"mode": "metadata", "processes": 2},
         {"metadata_step": "create"},
+        {"consumers": 2},
+        {"mode": "round-trip", "idempotent": True},
+        {"mode": "soak", "compression": "zstd"},
+        {"mode": "metadata", "create_topic": True},
+        {"mode": "consume", "idempotent": True},
+        {"rate_limit": -1.0},
+        {"message_count": -1},
+        {"partitions": 0},
+        {"request_timeout_ms": 0},
+        {"client": "librdkafka", "idempotent": True, "acks": 1},
     ],
 )
 def test_what_cannot_be_run_is_refused_before_it_starts(fields: dict[str, object]) -> None:

@@ -7,13 +7,10 @@ import json
 from pathlib import Path
 
 import pytest
-from bench_wire_server import Store, WireServer, keep
+from bench_wire_server import Store, WireServer, keep, options_of, produce
 
-from broker.bench.options import BenchOptions
-from broker.bench.produce import ProduceResult, run_produce
-from broker.bench.results import CSV_COLUMNS, SilentObserver, append_csv, result_of, write_json
+from broker.bench.results import CSV_COLUMNS, append_csv, result_of, write_json
 from broker.bench.verify import MISSING_WAIT_S
-from broker.bench.wire import Cluster, parse_addresses
 from protocol import ErrorCode
 
 
@@ -22,28 +19,6 @@ def waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is missing from this broker will not come later."""
     assert MISSING_WAIT_S > 0
     monkeypatch.setattr("broker.bench.verify.MISSING_WAIT_S", 0.0)
-
-
-def options_of(server: WireServer, **changes: object) -> BenchOptions:
-    fields: dict[str, object] = {
-        "bootstrap_servers": server.bootstrap,
-        "topic": "bench",
-        "concurrency": 2,
-        "message_size": 32,
-        "message_count": 40,
-        "partitions": 2,
-        "request_timeout_ms": 5000,
-    }
-    return BenchOptions(**{**fields, **changes})  # type: ignore[arg-type]
-
-
-def produce(server: WireServer, options: BenchOptions) -> ProduceResult:
-    cluster = Cluster(parse_addresses(server.bootstrap))
-    cluster.create_topic("bench", options.partitions, 1)
-    try:
-        return run_produce(cluster, options, SilentObserver())
-    finally:
-        cluster.close()
 
 
 def at_batch(number: int, fault: Store) -> Store:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bench_wire_server import WireServer
+from bench_wire_server import WireServer, options_of
 
 from broker.bench.fetch_frames import (
     FETCH_VERSION,
@@ -13,7 +13,6 @@ from broker.bench.fetch_frames import (
     read_fetch_answer,
     walk_batches,
 )
-from broker.bench.options import BenchOptions
 from broker.bench.payload import IDENTITY, IDENTITY_BYTES
 from broker.bench.results import SilentObserver
 from broker.bench.run import run_benchmark
@@ -33,20 +32,6 @@ def batch_sent_at(instant_ns: int, *, base_offset: int = 0, records: int = 1) ->
 
 def answer_frame(response: FetchResponse) -> bytes:
     return frame(response_header(1, FETCH_VERSION, 9), encode(response, FETCH_VERSION))
-
-
-def options_of(server: WireServer, **changes: object) -> BenchOptions:
-    fields: dict[str, object] = {
-        "bootstrap_servers": server.bootstrap,
-        "topic": "bench",
-        "concurrency": 2,
-        "message_size": 32,
-        "partitions": 2,
-        "warmup_s": 0.0,
-        "duration_s": 30.0,
-        "request_timeout_ms": 5000,
-    }
-    return BenchOptions(**{**fields, **changes})  # type: ignore[arg-type]
 
 
 def test_a_patched_fetch_asks_from_the_offsets_it_was_given() -> None:
@@ -105,8 +90,8 @@ def test_what_has_no_instant_is_left_out() -> None:
 @pytest.mark.parametrize("changes", [{"consumers": 1}, {"consumers": 2}, {"consumers": 2, "processes": 2}], ids=str)
 def test_consumers_read_together_what_was_asked_for(changes: dict[str, object]) -> None:
     with WireServer() as server:
-        run_benchmark(options_of(server, message_count=40), SilentObserver())
-        result = run_benchmark(options_of(server, mode="consume", message_count=40, **changes), SilentObserver())
+        run_benchmark(options_of(server), SilentObserver())
+        result = run_benchmark(options_of(server, mode="consume", **changes), SilentObserver())
 
     assert result.total_messages == 40
     assert result.latency_us["max"] > 0
@@ -115,7 +100,7 @@ def test_consumers_read_together_what_was_asked_for(changes: dict[str, object]) 
 def test_a_topic_that_was_read_before_the_measured_part_is_said_to_be() -> None:
     with WireServer() as server:
         Cluster(parse_addresses(server.bootstrap)).create_topic("bench", 1, 1)
-        result = run_benchmark(options_of(server, mode="consume", duration_s=0.2), SilentObserver())
+        result = run_benchmark(options_of(server, mode="consume", message_count=0, duration_s=0.2), SilentObserver())
 
     assert not result.is_clean
     assert "--warmup-duration 0s" in result.warnings[-1]
@@ -123,8 +108,8 @@ def test_a_topic_that_was_read_before_the_measured_part_is_said_to_be() -> None:
 
 def test_in_a_fan_out_every_consumer_reads_everything() -> None:
     with WireServer() as server:
-        run_benchmark(options_of(server, message_count=40), SilentObserver())
-        options = options_of(server, mode="consume", message_count=40, consumers=3, fan_out=True)
+        run_benchmark(options_of(server), SilentObserver())
+        options = options_of(server, mode="consume", consumers=3, fan_out=True)
         result = run_benchmark(options, SilentObserver())
 
     assert result.total_messages == 120
@@ -132,7 +117,7 @@ def test_in_a_fan_out_every_consumer_reads_everything() -> None:
 
 def test_a_round_trip_measures_every_record_and_reads_them_back() -> None:
     with WireServer() as server:
-        options = options_of(server, mode="round-trip", rate_limit=200.0, duration_s=1.0, consumers=2)
+        options = options_of(server, mode="round-trip", message_count=0, rate_limit=200.0, duration_s=1.0, consumers=2)
         result = run_benchmark(options, SilentObserver())
 
     assert result.verification is not None and result.verification.is_clean

@@ -21,7 +21,7 @@ from broker.bench.scenario import MORE_IS_BETTER, SIDES, UNITS, Scenario
 from broker.bench.scenarios import SCENARIOS, select
 from broker.bench.servers import Millstream
 from broker.bench.stored import save
-from broker.bench.suite import Outcome, Suite, ratio
+from broker.bench.suite import Outcome, Suite, groups, ratio
 from broker.bench.svg import Line, chart, number_text
 from broker.bench.warm_up import Plateau
 from broker.bench.wire import BenchError
@@ -38,11 +38,13 @@ def outcome_of(name: str, **figures: list[float]) -> Outcome:
     scenario = scenario_named(name)
     outcome = Outcome(scenario)
     for side, values in figures.items():
-        for value in values:
+        for number, value in enumerate(values):
             found = dict.fromkeys(("p50_us", "p99_us", "bytes_per_s", "generator_starved"), 0.1) | {
                 scenario.metric: value
             }
-            outcome.measurements.append(Measurement(side=side, figures=found, distribution=[(10.0, 0.5), (900.0, 1.0)]))
+            outcome.measurements.append(
+                Measurement(side=side, figures=found, round=number, distribution=[(10.0, 0.5), (900.0, 1.0)])
+            )
     return outcome
 
 
@@ -148,14 +150,39 @@ def suite_of(**changes: Any) -> Suite:
 def test_what_would_not_be_done_in_time_is_not_begun() -> None:
     suite = suite_of(budget_s=100.0)
 
-    assert list(suite.run([scenario_named("auto-create-10")], {"auto-create-10": 51.0})) == []
+    assert list(suite.run([scenario_named("auto-create-10")], {"auto-create-10": 101.0})) == []
+
+
+def test_rounds_that_were_taken_before_are_not_taken_again() -> None:
+    suite = suite_of()
+
+    assert list(suite.run([scenario_named("auto-create-10")], {}, {"auto-create-10": 0})) == []
+
+
+def test_scenarios_that_share_their_brokers_are_measured_together_and_all_others_alone() -> None:
+    together = groups([scenario_named(name) for name in ("single-acks1", "bulk-1mb", "single-acksall")])
+
+    assert [[each.name for each in group] for group in together] == [["single-acks1", "single-acksall"], ["bulk-1mb"]]
+
+
+def test_what_shares_a_broker_needs_one_of_the_same_kind() -> None:
+    for group in groups(SCENARIOS):
+        assert len({(each.nodes, str(each.settings)) for each in group}) == 1
+        assert len(group) == 1 or all(each.kind in ("bench", "fetch") for each in group)
+
+
+def test_a_round_in_which_one_side_failed_is_compared_with_no_other() -> None:
+    outcome = outcome_of("auto-create-10", commit=[1.0, 2.0], kafka=[3.0, 4.0])
+    outcome.measurements = [each for each in outcome.measurements if (each.side, each.round) != ("commit", 0)]
+
+    assert [found.rounds for found in outcome.ratios] == [[2.0]]
 
 
 def test_how_long_a_scenario_takes_is_guessed_from_its_options_until_it_is_known() -> None:
     suite, scenario = suite_of(), scenario_named("growth-size-16")
 
-    assert suite.expected_s(scenario, 30.0) == 60.0
-    assert suite.expected_s(scenario, None) > scenario.quick["duration_s"] * 2 * 2
+    assert suite.expected_s(scenario, 30.0) == 30.0
+    assert suite.expected_s(scenario, None) > scenario.quick["duration_s"] * 2
     assert suite.expected_s(scenario_named("start-10000"), None) > suite.expected_s(scenario_named("start-1000"), None)
     assert suite.expected_s(scenario_named("failover"), None) < scenario_named("failover").options["duration_s"]
     assert suite_of(with_peer=False).expected_s(scenario, None) < suite.expected_s(scenario, None)
@@ -177,7 +204,7 @@ def test_a_run_that_did_not_do_all_that_was_asked_for_is_no_measurement(changes:
 
 def test_a_broker_is_warm_when_it_gets_no_faster() -> None:
     def is_warm_after(*records: int) -> bool:
-        plateau = Plateau()
+        plateau = Plateau(4)
         for second, count in enumerate(records):
             plateau.on_second(Second(float(second), records=count, elapsed_s=1.0))
         return plateau.is_reached()
@@ -185,6 +212,18 @@ def test_a_broker_is_warm_when_it_gets_no_faster() -> None:
     assert not is_warm_after(100, 100, 100)
     assert not is_warm_after(10, 20, 30, 40, 50, 60, 70, 80)
     assert is_warm_after(10, 20, 30, 40, 80, 81, 79, 80, 82, 80, 81, 83)
+
+
+def test_a_broker_is_not_warm_before_every_connection_was_served() -> None:
+    plateau = Plateau(1, least_records=100)
+    for second, count in enumerate((20, 20, 20, 20, 20)):
+        assert not plateau.is_reached()
+        plateau.on_second(Second(float(second), records=count, elapsed_s=1.0))
+    plateau.on_second(Second(6.0, records=500, elapsed_s=1.0))
+
+    assert not plateau.is_reached()
+    plateau.on_second(Second(7.0, records=510, elapsed_s=1.0))
+    assert plateau.is_reached()
 
 
 def test_faults_are_told_on_the_page(tmp_path: Path) -> None:
