@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from broker.config import BrokerConfig
+from broker.end_of_turn import EndOfTurn
 from broker.machine import Worker, WorkerThread
 from wal import Buffer, Filesystem, Journal, StorageError
 
@@ -28,7 +29,8 @@ class Durability(Protocol):
     """What a partition needs of the journal; the choice `flush=` picks the implementation."""
 
     def append(self, kind: int, parts: Sequence[Buffer], on_durable: OnDurable, *, record_count: int = 1) -> None:
-        """Put an entry into the journal; `on_durable` runs on the loop when it may be acknowledged."""
+        """Put an entry into the journal; `on_durable` runs on the loop when it may be acknowledged, not before the next
+        `wake`."""
         ...
 
     def append_durably(self, kind: int, payload: Buffer, on_durable: OnDurable) -> None:
@@ -40,7 +42,8 @@ class Durability(Protocol):
         ...
 
     def wake(self) -> None:
-        """All appends of this turn are in: begin a commit as soon as the previous one is done."""
+        """All appends of this turn are in, and in the segments: begin a commit as soon as the previous one is done.
+        Who waits for no disk is resumed before this returns."""
         ...
 
 
@@ -58,6 +61,7 @@ class Committer:
         loop: asyncio.AbstractEventLoop,
         on_failure: Callable[[StorageError], None],
         worker: Worker | None = None,
+        end_of_turn: EndOfTurn | None = None,
     ) -> None:
         self._journal = journal
         self._committed = journal.durable_sequence
@@ -66,6 +70,7 @@ class Committer:
         self._waiting: deque[tuple[int, OnDurable]] = deque()
         self._catching_up: dict[asyncio.Future[None], None] = {}
         self._failed = False
+        self._end_of_turn = end_of_turn or EndOfTurn(loop)
         self._worker = worker or WorkerThread("journal-committer")
         self.wake = self._worker.wake
 
@@ -110,10 +115,7 @@ class Committer:
     def _resume(self, durable_sequence: int) -> None:
         waiting = self._waiting
         while waiting and waiting[0][0] <= durable_sequence:
-            try:
-                waiting.popleft()[1]()
-            except Exception:  # a guard: one waiter's fault must not leave those of other partitions waiting
-                logger.exception("what waited for the journal failed")
+            _run(waiting.popleft()[1])
 
     def _fail(self, error: StorageError) -> None:
         if self._failed:
@@ -131,7 +133,7 @@ class Committer:
         try:
             while (committed := self._journal.commit()) > self._committed:
                 self._committed = committed
-                self._loop.call_soon_threadsafe(self._resume, committed)
+                self._loop.call_soon_threadsafe(self._end_of_turn.run, self._resume, committed)
         except StorageError as error:
             self._loop.call_soon_threadsafe(self._fail, error)
             return False
@@ -162,6 +164,8 @@ class IntervalCommitter:
         self._interval_messages = interval_messages
         self._records = 0
         self._gathered_bytes = 0
+        # Told by the next `wake`, when the segments of its turn are written.
+        self._acknowledged: list[OnDurable] = []
         self._timer: asyncio.TimerHandle | None = None
 
     def append(self, kind: int, parts: Sequence[Buffer], on_durable: OnDurable, *, record_count: int = 1) -> None:
@@ -170,7 +174,7 @@ class IntervalCommitter:
         self._gathered_bytes += size
         if self._gathered_bytes < GATHERED_BYTES_MAX:
             self._committer.append(kind, parts, lambda: self._synced(size))
-            self._loop.call_soon(on_durable)
+            self._acknowledged.append(on_durable)
         else:
             # The disk is behind: from here on producers go at its speed, or the memory would fill.
             self._committer.append(kind, parts, lambda: self._synced(size, on_durable))
@@ -180,7 +184,7 @@ class IntervalCommitter:
 
     def after_all(self, on_durable: OnDurable) -> None:
         if self._gathered_bytes < GATHERED_BYTES_MAX:
-            self._loop.call_soon(on_durable)
+            self._acknowledged.append(on_durable)
         else:
             self._committer.after_all(on_durable)
 
@@ -195,6 +199,9 @@ class IntervalCommitter:
             self._commit()
         elif self._timer is None and self._interval_ms is not None:
             self._timer = self._loop.call_later(self._interval_ms / 1000, self._commit)
+        acknowledged, self._acknowledged = self._acknowledged, []
+        for on_durable in acknowledged:
+            _run(on_durable)
 
     def _commit(self) -> None:
         self._records = 0
@@ -209,19 +216,23 @@ class PageCache:
 
     def __init__(self, *, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        # Told by the next `wake`, when the segments of its turn are written.
+        self._acknowledged: list[OnDurable] = []
 
     def append(self, kind: int, parts: Sequence[Buffer], on_durable: OnDurable, *, record_count: int = 1) -> None:
-        self._loop.call_soon(on_durable)
+        self._acknowledged.append(on_durable)
 
     def append_durably(self, kind: int, payload: Buffer, on_durable: OnDurable) -> None:
         """Without a journal the segments are all there is."""
         self._loop.call_soon(on_durable)
 
     def after_all(self, on_durable: OnDurable) -> None:
-        self._loop.call_soon(on_durable)
+        self._acknowledged.append(on_durable)
 
     def wake(self) -> None:
-        """Nothing waits."""
+        acknowledged, self._acknowledged = self._acknowledged, []
+        for on_durable in acknowledged:
+            _run(on_durable)
 
 
 def durability_of(config: BrokerConfig, committer: Committer, loop: asyncio.AbstractEventLoop) -> Durability:
@@ -249,6 +260,13 @@ def begin_journal_anew(journal: Journal, filesystem: Filesystem, data_directory:
     filesystem.sync_directory(data_directory)
     filesystem.remove_directory(former)
     return Journal.open(filesystem, current, journal.limits)
+
+
+def _run(on_durable: OnDurable) -> None:
+    try:
+        on_durable()
+    except Exception:  # a guard: one waiter's fault must not leave those of other partitions waiting
+        logger.exception("what waited for the journal failed")
 
 
 def _complete(waiting: asyncio.Future[None]) -> None:

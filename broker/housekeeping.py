@@ -62,7 +62,7 @@ class Housekeeping:
     def start(self, background: BackgroundTasks) -> None:
         config = self._config()
         self._schedule_checkpoint()
-        background.every(CHECKPOINT_LOOK_S, "checkpoint", self._checkpoint_if_due)
+        background.every(CHECKPOINT_LOOK_S, "journal", self._look_after_journal)
         background.every(config.log_retention_check_interval_ms / 1000, "retention", self._apply_retention)
         if config.log_cleaner_enable:
             background.every(config.log_cleaner_backoff_ms / 1000, "compaction", self._compact)
@@ -74,6 +74,15 @@ class Housekeeping:
     def _schedule_checkpoint(self) -> None:
         interval_ms = self._config().log_flush_offset_checkpoint_interval_ms
         self._checkpoint_due_ms = self._clock.monotonic_ms() + interval_ms
+
+    async def _look_after_journal(self) -> None:
+        """One after the other: only one thread may trim and prepare."""
+        await self._checkpoint_if_due()
+        try:
+            while self._journal.wants_spare:
+                await in_worker(self._journal.prepare)
+        except StorageError as error:
+            logger.warning("no segment of the journal could be prepared, so that commits take longer: %s", error)
 
     async def _checkpoint_if_due(self) -> None:
         grown_bytes = self._journal.size_bytes - self._journal_bytes_kept

@@ -6,6 +6,8 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from queue import SimpleQueue
 from typing import Protocol
 
 from broker.clock import Clock, SystemClock
@@ -34,11 +36,12 @@ class WorkerThread:
     """A `Worker`, of the operating system."""
 
     def __init__(self, name: str) -> None:
-        self._woken = threading.Event()
+        # Not an event, whose both sides are written in Python: it costs a commit 7 us of CPU more.
+        self._woken: SimpleQueue[None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._stopping = False
         # Not a method: it is called for every turn of the loop that appended something.
-        self.wake: Callable[[], None] = self._woken.set
+        self.wake: Callable[[], None] = partial(self._woken.put, None)
 
     def start(self, work: Callable[[], bool]) -> None:
         self._work = work
@@ -46,13 +49,15 @@ class WorkerThread:
 
     def stop(self) -> None:
         self._stopping = True
-        self._woken.set()
+        self.wake()
         self._thread.join()
 
     def _run(self) -> None:
+        woken = self._woken
         while True:
-            self._woken.wait()
-            self._woken.clear()
+            woken.get()
+            while not woken.empty():  # nobody else takes from it; what comes after this look is another run
+                woken.get()
             stopping = self._stopping
             if not self._work() or stopping:
                 return

@@ -20,6 +20,7 @@ from broker.config import BrokerConfig, effective_topic_configs
 from broker.config import Listener as ListenerSetting
 from broker.descriptors import share_descriptors
 from broker.durability import Committer, begin_journal_anew, durability_of
+from broker.end_of_turn import EndOfTurn
 from broker.fetching import FetchSessions, ReplicaSessions
 from broker.groups import GroupCoordinator
 from broker.handlers import APIS
@@ -146,17 +147,20 @@ class Node:
         loop = asyncio.get_running_loop()
         member = self._member
         worker = self._machine.new_worker("journal-committer")
-        self._committer = Committer(self._journal, loop=loop, on_failure=self._storage_failed, worker=worker)
-        durability = durability_of(config, self._committer, loop)
+        end_of_turn = EndOfTurn(loop)
+        self._committer = Committer(
+            self._journal, loop=loop, on_failure=self._storage_failed, worker=worker, end_of_turn=end_of_turn
+        )
         self._partitions = PartitionTable(
             self._logs,
             node_id=config.node_id,
-            durability=durability,
+            durability=durability_of(config, self._committer, loop),
             clock=self._clock,
             loop=loop,
             log_config_of=self._log_config_of,
             lag_time_max_ms=lambda: self._services.config.replica_lag_time_max_ms,
             high_watermarks=self._high_watermarks.read(),
+            end_of_turn=end_of_turn,
         )
         self._new_names = NewNames(self._filesystem, loop=loop)
         self._partitions.on_opened(self._new_names.add)
@@ -201,16 +205,15 @@ class Node:
             node_id=config.node_id,
             identity=self._identity,
         )
-        self._join_rooms(loop)
+        self._join_rooms(loop, end_of_turn)
 
-    def _join_rooms(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _join_rooms(self, loop: asyncio.AbstractEventLoop, end_of_turn: EndOfTurn) -> None:
         self._partitions.on_leadership(self._leadership_changed)
         self._partitions.on_write_refused(self._write_refused)
         self._publisher.subscribe(self._reconfigure)
-        self._dispatcher = Dispatcher(APIS, self._services, clock=self._clock, loop=loop)
-        self._metadata_dispatcher = Dispatcher(
-            CONTROLLER_APIS, self._services, clock=self._clock, loop=loop, begins_at_once=True
-        )
+        dispatcher = partial(Dispatcher, services=self._services, clock=self._clock, loop=loop, end_of_turn=end_of_turn)
+        self._dispatcher = dispatcher(APIS)
+        self._metadata_dispatcher = dispatcher(CONTROLLER_APIS, begins_at_once=True)
         self._housekeeping = Housekeeping(
             config=lambda: self._services.config,
             clock=self._clock,

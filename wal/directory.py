@@ -2,6 +2,7 @@
 
     00000000000000000001.wal      a segment, named by the sequence of its first entry
     00000000000000000001.spare    a trimmed segment kept to be overwritten (gone after a restart)
+    zeros.spare                   a segment of zeros, made or being made to be overwritten (likewise)
     *.tmp                         being made; a leftover of a crash, removed when the journal opens
 
 Invariant: a name ending in `.wal` exists only with a durable header of that very sequence behind it, because the
@@ -17,10 +18,12 @@ from contextlib import suppress
 from wal.errors import storage_error
 from wal.filesystem import File, Filesystem
 from wal.segment_file import SegmentFile, encode_segment_header
+from wal.spare_in_making import SpareInMaking
 
 SEGMENT_SUFFIX = ".wal"
 SPARE_SUFFIX = ".spare"
 TEMPORARY_SUFFIX = ".tmp"
+PREPARED_NAME = "zeros.spare"
 
 
 def segment_first_sequence(name: str) -> int | None:
@@ -55,14 +58,16 @@ def make_directory_durably(filesystem: Filesystem, path: str) -> None:
 
 
 class JournalDirectory:
-    """Segments and spares of one journal. The committer creates, one other thread retires."""
+    """Segments and spares of one journal. The committer creates, one other thread retires and prepares."""
 
-    __slots__ = ("_spares", "_spares_max", "filesystem", "path")
+    __slots__ = ("_prepared", "_spares", "_spares_max", "filesystem", "path")
 
     def __init__(self, filesystem: Filesystem, path: str, *, spares_max: int = 0) -> None:
         self.filesystem = filesystem
         self.path = path
         self._spares: deque[str] = deque()
+        # Apart from the trimmed ones: it is not waited for until a segment is full. One at most.
+        self._prepared: deque[str] = deque()
         self._spares_max = spares_max
 
     def prepare(self) -> list[int]:
@@ -94,11 +99,34 @@ class JournalDirectory:
         except OSError as error:
             raise storage_error(error, "open", path) from error
 
+    @property
+    def has_prepared(self) -> bool:
+        return bool(self._prepared)
+
+    @property
+    def has_spare(self) -> bool:
+        return bool(self._prepared or self._spares)
+
+    def free_bytes(self) -> int:
+        try:
+            return self.filesystem.free_bytes(self.path)
+        except OSError as error:
+            raise storage_error(error, "look for space in", self.path) from error
+
+    def begin_spare(self, size_bytes: int) -> SpareInMaking:
+        return SpareInMaking(self.filesystem, f"{self.path}/{PREPARED_NAME}", size_bytes)
+
+    def spare_is_made(self, spare: SpareInMaking) -> None:
+        assert not self._prepared, "one at a time"
+        self._prepared.append(spare.path)
+
     def create_segment(self, first_sequence: int) -> SegmentFile:
         """An empty segment, durable under its name, on the blocks of a spare where there is one. May raise OSError."""
-        try:
-            made_from = self._spares.popleft()
-        except IndexError:
+        for spares in (self._prepared, self._spares):
+            if spares:
+                made_from = spares.popleft()
+                break
+        else:
             made_from = self.segment_path(first_sequence) + TEMPORARY_SUFFIX
         file = self.filesystem.open(made_from, create=True)
         try:
@@ -111,10 +139,10 @@ class JournalDirectory:
             raise
         return SegmentFile(file, path, first_sequence)
 
-    def retire_segment(self, first_sequence: int, size_bytes: int, *, reusable_bytes_max: int) -> None:
+    def retire_segment(self, first_sequence: int, size_bytes: int, *, reusable_bytes: range) -> None:
         """Take the oldest segment away: keep its blocks as a spare, or remove it; durable on return."""
         path = self.segment_path(first_sequence)
-        keep = len(self._spares) < self._spares_max and size_bytes <= reusable_bytes_max
+        keep = len(self._spares) < self._spares_max and size_bytes in reusable_bytes
         spare = path.removesuffix(SEGMENT_SUFFIX) + SPARE_SUFFIX
         try:
             # Already gone where an earlier attempt came as far as the sync.

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
 from itertools import pairwise
 
 from wal.directory import JournalDirectory
@@ -25,20 +26,33 @@ from wal.filesystem import Buffer, Filesystem
 from wal.limits import DEFAULT_LIMITS, JournalLimits
 from wal.recovery import Recovered, SealedSegment, recover
 from wal.segment_file import SegmentFile, check_segment_header, read_frames
+from wal.spare_in_making import SpareInMaking
 
 # A spare much larger than a segment (it held one huge commit) would keep that disk space for ever.
 _REUSABLE_SEGMENTS = 2
+# One that was left early for a prepared spare would make little of a segment.
+_REUSABLE_PART = 8
+
+# A spare is prepared for a journal that is written: when its segment has grown by this (or by a part of a small one).
+_PREPARE_AFTER_BYTES = 256 * 1024
+_PREPARE_AFTER_PART = 4
+# Written once in the journal's life: the segments of the larger profiles, for bulk, grow beyond it.
+_PREPARED_BYTES_MAX = 64 * 1024 * 1024
+# What is prepared must not be what fills the disk: so many times its size must be free.
+_FREE_FACTOR_MIN = 8
 
 
 class Journal:
-    """Three threads at most: one enqueues, one commits, one trims; each method says which."""
+    """Three threads at most: one enqueues, one commits, one trims and prepares; each method says which."""
 
     __slots__ = (
         "_active",
         "_directory",
         "_failure",
         "_gathered",
+        "_may_prepare",
         "_next_sequence",
+        "_preparing",
         "_sealed",
         "cut_bytes",
         "durable_sequence",
@@ -58,6 +72,9 @@ class Journal:
         self._next_sequence = recovered.next_sequence
         self._gathered: deque[Gathered] = deque()
         self._failure: str | None = None
+        # Once in its life: later on trimmed segments are the spares.
+        self._may_prepare = limits.spare_segments_max > 0
+        self._preparing: SpareInMaking | None = None
 
     @staticmethod
     def open(filesystem: Filesystem, directory: str, limits: JournalLimits = DEFAULT_LIMITS) -> Journal:
@@ -125,11 +142,17 @@ class Journal:
     def _write(self, frame: Frame) -> None:
         active = self._active
         try:
-            if active.position + frame.size_bytes > self.limits.segment_bytes and not active.is_empty:
+            if not active.is_empty and self._is_over(active, frame):
                 active = self._roll()
             active.write_frame(frame)
         except OSError as error:
             raise storage_error(error, "write the journal", active.path) from error
+
+    def _is_over(self, active: SegmentFile, frame: Frame) -> bool:
+        if active.position + frame.size_bytes > self.limits.segment_bytes:
+            return True
+        # A file that grows with each commit costs half as much time again as one that has its blocks.
+        return self._directory.has_prepared and active.grown_bytes > 0
 
     def _roll(self) -> SegmentFile:
         full = self._active
@@ -196,13 +219,50 @@ class Journal:
             self._directory.retire_segment(
                 segment.first_sequence,
                 segment.size_bytes,
-                reusable_bytes_max=_REUSABLE_SEGMENTS * self.limits.segment_bytes,
+                reusable_bytes=self._reusable_bytes,
             )
             del sealed[0]
         return removable
 
+    @property
+    def _reusable_bytes(self) -> range:
+        segment_bytes = self.limits.segment_bytes
+        return range(segment_bytes // _REUSABLE_PART, _REUSABLE_SEGMENTS * segment_bytes + 1)
+
+    @property
+    def wants_spare(self) -> bool:
+        """`prepare` has something to do: commits make the file grow, and no spare is there to go on with."""
+        if not self._may_prepare or self._failure is not None or self._directory.has_spare:
+            return False
+        return self._active.grown_bytes >= min(_PREPARE_AFTER_BYTES, self.limits.segment_bytes // _PREPARE_AFTER_PART)
+
+    def prepare(self) -> None:
+        """One step towards a spare, while `wants_spare`; the next commit after the last step goes on in it.
+
+        A step writes and syncs a quarter of a MiB. The thread that trims only. StorageError where it fails, which is
+        no failure of the journal: it goes on growing, and no spare is wanted any more.
+        """
+        size_bytes = min(self.limits.segment_bytes, _PREPARED_BYTES_MAX)
+        try:
+            if self._preparing is None:
+                if self._directory.free_bytes() < _FREE_FACTOR_MIN * size_bytes:
+                    self._may_prepare = False
+                    return
+                self._preparing = self._directory.begin_spare(size_bytes)
+            if self._preparing.step():
+                self._may_prepare = False
+                self._directory.spare_is_made(self._preparing)
+        except StorageError:
+            self._may_prepare = False
+            raise
+
     def close(self) -> None:
         """Let go of the files. What was enqueued and not committed is dropped; later calls raise JournalPoisoned."""
+        if self._failure is None:
+            with suppress(OSError):
+                self._active.cut()
         self._failure = self._failure or f"the journal in {self._directory.path} is closed"
         self._gathered.clear()
+        if self._preparing is not None:
+            self._preparing.close()
         self._active.close()

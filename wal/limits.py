@@ -30,7 +30,8 @@ class JournalLimits:
     segment_bytes: int
     # Trimmed segments kept for reuse: overwriting allocated blocks commits in 0.10 ms where extending a file takes
     # 0.15 (ext4, 25 KB commits), because the system has no size and no extent to journal. posix_fallocate gains
-    # nothing there: its blocks still change from unwritten to written.
+    # nothing there: its blocks still change from unwritten to written. The first one is not trimmed but written with
+    # zeros, up to 64 MiB of them (`Journal.prepare`): soon after a journal has grown by a quarter of a MiB.
     spare_segments_max: int
 
     @staticmethod

@@ -69,13 +69,20 @@ def check_segment_header(file: File, path: str, first_sequence: int) -> None:
 class SegmentFile:
     """The segment being written. One thread writes."""
 
-    __slots__ = ("_file", "first_sequence", "path", "position")
+    __slots__ = ("_file", "_former_bytes", "first_sequence", "path", "position")
 
     def __init__(self, file: File, path: str, first_sequence: int, position: int = SEGMENT_HEADER_BYTES) -> None:
         self._file = file
         self.path = path
         self.first_sequence = first_sequence
         self.position = position
+        # As far as its blocks are written: a frame within them gives the file system nothing to record.
+        self._former_bytes = file.size()
+
+    @property
+    def grown_bytes(self) -> int:
+        """How far its frames reach beyond what the file was when it was begun or opened."""
+        return max(self.position - self._former_bytes, 0)
 
     @property
     def is_empty(self) -> bool:
@@ -85,6 +92,11 @@ class SegmentFile:
         """Durable on return; raises OSError, after which nothing more may be written."""
         self._file.write_durably(frame.buffers, self.position)
         self.position += frame.size_bytes
+
+    def cut(self) -> None:
+        """Give back what no frame has reached: whoever opens it need not look through that. May raise OSError."""
+        if self._file.size() > self.position:
+            self._file.truncate(self.position)
 
     def close(self) -> None:
         self._file.close()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.clock import Clock
+from broker.end_of_turn import EndOfTurn
 from broker.network.connection import Connection
 from broker.network.exchange import Encoder, Exchange
 from broker.network.flow_control import RequestBytes
@@ -76,6 +77,7 @@ class Dispatcher:
         clock: Clock,
         loop: asyncio.AbstractEventLoop,
         begins_at_once: bool = False,
+        end_of_turn: EndOfTurn | None = None,
     ) -> None:
         """With `begins_at_once` no request of a connection waits for the one before: its sender is a node of ours that
         pipelines what does not depend on each other. Answers go out in order all the same."""
@@ -84,6 +86,7 @@ class Dispatcher:
         self._apis = apis
         self._services = services
         self._loop = loop
+        self._end_of_turn = end_of_turn or EndOfTurn(loop)
         self.request_bytes = RequestBytes()
         self.call_later = loop.call_later
         self._routes: dict[tuple[int, int], _Route] = {}
@@ -276,7 +279,7 @@ class Dispatcher:
 
     def flush_soon(self, connection: Connection) -> None:
         if not self._to_flush:
-            self._loop.call_soon(self._flush)
+            self._end_of_turn.add(self._flush)
         self._to_flush.append(connection)
 
     def _flush(self) -> None:

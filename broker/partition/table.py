@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from broker.clock import Clock
 from broker.durability import Durability
+from broker.end_of_turn import EndOfTurn
 from broker.log import LogConfig, LogManager, PartitionLog, TopicPartition, journal_entries
 from broker.metadata import (
     EMPTY_IMAGE,
@@ -49,13 +50,14 @@ class PartitionTable:
         log_config_of: Callable[[str], LogConfig],
         lag_time_max_ms: Callable[[], int] = lambda: 30_000,
         high_watermarks: Mapping[TopicPartition, int] | None = None,
+        end_of_turn: EndOfTurn | None = None,
     ) -> None:
         """`high_watermarks` as checkpointed."""
         self._logs = logs
         self.node_id = node_id
         self.durability = durability
         self.clock = clock
-        self._loop = loop
+        self._end_of_turn = end_of_turn or EndOfTurn(loop)
         self._log_config_of = log_config_of
         self._lag_time_max_ms = lag_time_max_ms
         self._high_watermarks = high_watermarks or {}
@@ -308,14 +310,14 @@ class PartitionTable:
 
     def schedule_write(self, partition: Partition) -> None:
         if not self._to_write and not self._turns.has_waiters:
-            self._loop.call_soon(self.write_out)
+            self._end_of_turn.add(self.write_out)
         self._to_write.append(partition)
 
     def when_durable(self, waiter: Callable[[], None]) -> None:
         """Run `waiter` once when everything appended so far, by whichever partition, is durable, or was refused: the
         leaders' promises say which. One wait for all of a request, however many partitions it has."""
         if not self._to_write and not self._turns.has_waiters:
-            self._loop.call_soon(self.write_out)
+            self._end_of_turn.add(self.write_out)
         self._turns.wait(waiter)
 
     def write_out(self) -> None:

@@ -107,3 +107,16 @@ def test_retention_by_size_deletes_old_segments_and_their_files(start_broker: St
     again = read_all(broker, "trimmed")
     assert again[-1] == found[-1]
     assert 0 < again[0][0] <= found[0][0]
+
+
+def test_a_journal_that_grows_goes_on_in_a_prepared_segment(start_broker: StartBroker) -> None:
+    broker = start_broker({**QUICK, "journal.profile": "low", "log.flush.offset.checkpoint.interval.ms": "600000"})
+    create(broker, "state", {})
+    producer = producer_of(broker)
+    journal = broker.data_directory / "journal"
+    produce(producer, "state", [("key", "x" * 10_000)] * 30)
+    deadline = time.monotonic() + DEADLINE_S
+    while len(list(journal.glob("*.wal"))) == 1 and time.monotonic() < deadline:
+        produce(producer, "state", [("key", "little, so that the segment does not become full")])
+    written, prepared = sorted(journal.glob("*.wal"))
+    assert written.stat().st_size < prepared.stat().st_size == 16 * 1024 * 1024

@@ -43,11 +43,17 @@ class JournalScenario:
     """One journal through any number of lives. `rng` decides the work; the disk's own decides what a crash leaves."""
 
     def __init__(
-        self, seed: int, *, limits: JournalLimits = TINY_LIMITS, disk: SimulatedFilesystem | None = None
+        self,
+        seed: int,
+        *,
+        limits: JournalLimits = TINY_LIMITS,
+        disk: SimulatedFilesystem | None = None,
+        prepares: bool = False,
     ) -> None:
         self.rng = random.Random(seed)
         self.disk = disk or SimulatedFilesystem(self.rng.getrandbits(64))
         self.limits = limits
+        self.prepares = prepares
         self.sent: dict[int, Sent] = {}
         self.committed = 0
         self.given_up_below = 1
@@ -124,14 +130,23 @@ class JournalScenario:
             below = self.rng.randrange(1, self.committed + 2)
             self.given_up_below = max(self.given_up_below, below)
             journal.trim(below)
+        if self.prepares and journal.wants_spare:
+            self._prepare(journal)
+
+    def _prepare(self, journal: Journal) -> None:
+        try:
+            journal.prepare()
+        except StorageError:
+            self.faults += 1
+            assert not journal.wants_spare, "it is tried once"
 
     def _payload_bytes(self) -> int:
         return self.rng.choice((0, 1, 100, 350, 350, 600, 1500, self.rng.randrange(9000)))
 
 
-def run_journal_seed(seed: int, *, lives: int = 4, operations_max: int = 60) -> int:
+def run_journal_seed(seed: int, *, lives: int = 4, operations_max: int = 60, prepares: bool = False) -> int:
     """One scenario from start to end; returns how many crashes and faults it survived, or raises what it did not."""
-    scenario = JournalScenario(seed)
+    scenario = JournalScenario(seed, prepares=prepares)
     for _ in range(lives):
         scenario.live(operations_max=operations_max if scenario.rng.random() < 0.8 else 8)
     scenario.check()

@@ -23,12 +23,13 @@ STORIES = {
 }
 
 
+@pytest.mark.parametrize("prepares", [False, True])
 @pytest.mark.parametrize("first_seed", range(0, SEEDS, SEEDS_PER_TEST))
-def test_what_was_committed_survives_crashes_anywhere(first_seed: int) -> None:
+def test_what_was_committed_survives_crashes_anywhere(first_seed: int, prepares: bool) -> None:
     crashes = 0
     for seed in range(first_seed, first_seed + SEEDS_PER_TEST):
         try:
-            crashes += run_journal_seed(seed)
+            crashes += run_journal_seed(seed, prepares=prepares)
         except Exception as error:
             raise AssertionError(f"seed {seed} of run_journal_seed: {error}") from error
     assert crashes >= SEEDS_PER_TEST * 3
@@ -41,12 +42,14 @@ def test_the_seeds_that_need_a_precaution_find_it_in_place(precaution: str) -> N
 
 
 def a_fixed_piece_of_work(disk: SimulatedFilesystem, promised: list[int]) -> None:
-    """Begin, commit, roll, trim, reuse, close, reopen: every kind of change a journal makes to the disk."""
-    for _ in range(2):
+    """Begin, commit, prepare, roll, trim, reuse, close, reopen: every kind of change a journal makes to the disk."""
+    for prepares in (False, True, False):
         journal = Journal.open(disk, "a/b/journal", TINY_LIMITS)
         for _ in range(12):
             journal.enqueue(1, [b"%d:" % journal.next_sequence, bytes(1400)])
             promised[1] = journal.commit()
+            while prepares and journal.wants_spare:
+                journal.prepare()
         promised[0] = max(promised[0], journal.durable_sequence - 3)
         journal.trim(promised[0])
         for _ in range(5):
