@@ -125,10 +125,9 @@ class Node:
     def _refuse_lost_metadata(self) -> None:
         """Without the metadata log every partition would be a stray, to be deleted."""
         if self._logs.logs or self._logs.offline:
-            directory = self.data_directory
             raise WrongDirectory(
-                f"{directory} has partitions but its metadata log ({directory}/metadata) is empty: restore that "
-                "directory, or give this node another one (log.dirs)"
+                f"{self.data_directory} has partitions but its metadata log ({self.data_directory}/metadata) is empty: "
+                "restore that directory, or give this node another one (log.dirs)"
             )
 
     def _open_storage(self, config: BrokerConfig) -> None:
@@ -146,8 +145,7 @@ class Node:
     def _build_rooms(self, config: BrokerConfig) -> None:
         loop = asyncio.get_running_loop()
         member = self._member
-        worker = self._machine.new_worker("journal-committer")
-        end_of_turn = EndOfTurn(loop)
+        end_of_turn, worker = EndOfTurn(loop), self._machine.new_worker("journal-committer")
         self._committer = Committer(
             self._journal, loop=loop, on_failure=self._storage_failed, worker=worker, end_of_turn=end_of_turn
         )
@@ -156,11 +154,10 @@ class Node:
             node_id=config.node_id,
             durability=durability_of(config, self._committer, loop),
             clock=self._clock,
-            loop=loop,
+            end_of_turn=end_of_turn,
             log_config_of=self._log_config_of,
             lag_time_max_ms=lambda: self._services.config.replica_lag_time_max_ms,
             high_watermarks=self._high_watermarks.read(),
-            end_of_turn=end_of_turn,
         )
         self._new_names = NewNames(self._filesystem, loop=loop)
         self._partitions.on_opened(self._new_names.add)

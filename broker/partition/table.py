@@ -6,7 +6,6 @@ would give one epoch two histories.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -46,18 +45,17 @@ class PartitionTable:
         node_id: int,
         durability: Durability,
         clock: Clock,
-        loop: asyncio.AbstractEventLoop,
+        end_of_turn: EndOfTurn,
         log_config_of: Callable[[str], LogConfig],
         lag_time_max_ms: Callable[[], int] = lambda: 30_000,
         high_watermarks: Mapping[TopicPartition, int] | None = None,
-        end_of_turn: EndOfTurn | None = None,
     ) -> None:
         """`high_watermarks` as checkpointed."""
         self._logs = logs
         self.node_id = node_id
         self.durability = durability
         self.clock = clock
-        self._end_of_turn = end_of_turn or EndOfTurn(loop)
+        self._end_of_turn = end_of_turn
         self._log_config_of = log_config_of
         self._lag_time_max_ms = lag_time_max_ms
         self._high_watermarks = high_watermarks or {}

@@ -16,6 +16,7 @@ from typing import Any
 from simulation import SimulatedFilesystem
 
 from broker.durability import Committer
+from broker.end_of_turn import EndOfTurn
 from broker.fetching import FetchSessions
 from broker.log import LogConfig, LogManager
 from broker.partition import Partition, PartitionTable
@@ -46,7 +47,7 @@ class DataNode:
             node_id=NODE_ID,
             durability=self.committer,
             clock=self.services.clock,
-            loop=metadata.loop,
+            end_of_turn=EndOfTurn(metadata.loop),
             log_config_of=lambda topic: LogConfig(),
         )
         self.services.partitions = self.partitions

@@ -13,6 +13,7 @@ from simulation import SimulatedFilesystem
 from broker.cluster import IsrChange, IsrChangeResult
 from broker.config import BrokerConfig
 from broker.controller import IsrWish
+from broker.end_of_turn import EndOfTurn
 from broker.fetching import Follower, ReplicaSessions
 from broker.log import LogConfig, LogManager
 from broker.metadata import EMPTY_IMAGE, MetadataDelta, MetadataImage, MetadataPublisher
@@ -101,7 +102,7 @@ class ReplicaNode:
             node_id=self.node_id,
             durability=SlowJournal(self, self.journal),
             clock=world.clock,
-            loop=loop,
+            end_of_turn=EndOfTurn(loop),
             log_config_of=lambda topic: dataclasses.replace(LOG_CONFIG, min_insync_replicas=world.min_insync_replicas),
             lag_time_max_ms=lambda: config.replica_lag_time_max_ms,
             high_watermarks=checkpoint.read(),

@@ -12,6 +12,7 @@ from simulation import SimulatedFilesystem
 
 from broker.clock import SystemClock
 from broker.durability import PageCache
+from broker.end_of_turn import EndOfTurn
 from broker.log import LogConfig, LogManager
 from broker.metadata import MetadataDelta, PartitionChangeRecord, RemoveTopicRecord
 from broker.partition import PartitionTable
@@ -26,7 +27,7 @@ def table_of(node: MetadataNode) -> PartitionTable:
         node_id=NODE_ID,
         durability=PageCache(loop=node.loop),
         clock=SystemClock(),
-        loop=node.loop,
+        end_of_turn=EndOfTurn(node.loop),
         log_config_of=lambda topic: LogConfig(),
     )
     node.publisher.subscribe(table.on_metadata_update)
