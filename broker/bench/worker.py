@@ -27,6 +27,8 @@ from broker.bench.spec import ConnectionPlan, WorkerSpec
 from broker.bench.window import Tally, Window
 from protocol.records import Compression
 
+STDOUT_FILENO = 1
+
 
 class Runner(Protocol):
     """One kind of load, prepared."""
@@ -79,8 +81,10 @@ def make_runner(spec: WorkerSpec, reporter: Reporter) -> Runner:
 
 
 def say(message: dict[str, object]) -> None:
-    sys.stdout.write(json.dumps(message, separators=(",", ":")) + "\n")
-    sys.stdout.flush()
+    """Not through `sys.stdout`: where a signal comes while it waits for room in the pipe, bytes are lost."""
+    line = memoryview(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+    while line:
+        line = line[os.write(STDOUT_FILENO, line) :]
 
 
 class Reporter:
