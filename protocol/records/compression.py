@@ -45,7 +45,11 @@ _LZ4_DEFAULT_LEVEL = 9
 _LZ4_FAST = 0
 _ZSTD_DEFAULT_LEVEL = 3
 
-_FIRST_GUESS_BYTES = 16 * 1024
+# The room that is tried first: to unpack once more costs as much again, and so does room that is not used. Records
+# that are much alike pack to a thirtieth; where that would be a lot of room, it is not given at once.
+_ROOM_BYTES_MIN = 16 * 1024
+_AMPLE_ROOM_BYTES_MAX = 128 * 1024
+_AMPLE_FACTOR, _FACTOR = 32, 4
 _OUTPUT_FULL = "failed to write whole buffer"  # how cramjam says that the output buffer is too small
 
 _XERIAL_MAGIC = b"\x82SNAPPY\0"
@@ -98,7 +102,8 @@ def _decompress_bounded(
     data: Buffer,
     bytes_max: int,
 ) -> bytes:
-    size = min(max(_FIRST_GUESS_BYTES, 4 * len(data)), bytes_max)
+    ample = min(_AMPLE_FACTOR * len(data), _AMPLE_ROOM_BYTES_MAX)
+    size = min(max(_ROOM_BYTES_MIN, ample, _FACTOR * len(data)), bytes_max)
     while True:
         output = bytearray(size)
         try:
@@ -108,7 +113,7 @@ def _decompress_bounded(
                 raise invalid_record(f"a {codec.name.lower()} stream is broken: {error}") from error
             if size >= bytes_max:
                 raise _too_large(codec, bytes_max) from error
-            size = min(size * 4, bytes_max)
+            size = min(size * _FACTOR, bytes_max)
         else:
             return bytes(memoryview(output)[:written])
 
