@@ -59,7 +59,7 @@ def _root(
     """Options before the command."""
 
 
-app.command()(serve)
+app.command(cls=KafkaCommand)(serve)
 app.add_typer(topics.app, name="topics")
 app.add_typer(configs.app, name="configs")
 app.add_typer(groups.app, name="groups")

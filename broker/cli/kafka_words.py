@@ -1,5 +1,6 @@
 """Options of Kafka's own tools, for fingers that know them: put into our words before a command reads its arguments.
 
+    kafka-server-start server.properties                  millstream serve --config server.properties
     kafka-console-consumer --topic t --from-beginning     millstream consume t --from beginning
     kafka-console-producer --topic t --property k=v       millstream produce t ...
     kafka-topics --describe --topic t                     millstream topics describe t
@@ -26,13 +27,14 @@ class Words:
 
     `flags` and `options` by Kafka's name: what is said instead, of an option with its value behind it, or by a
     function of it. `properties` puts all NAME=VALUE of `property_options` into our words; it raises KeyError for a name
-    it does not know. `refused` says why."""
+    it does not know. `refused` says why. `bare` is said before an argument that comes first and is no option."""
 
     flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
     options: Mapping[str, Sequence[str]] = field(default_factory=dict)
     property_options: Sequence[str] = ()
     properties: Callable[[Properties], list[str]] = lambda properties: []
     refused: Mapping[str, str] = field(default_factory=dict)
+    bare: Sequence[str] = ()
 
 
 def _consumer_properties(properties: Properties) -> list[str]:
@@ -63,6 +65,12 @@ _GROUP = Words(options={"--group": ()})
 _BROKERS = {"--broker-list": ("--bootstrap-server",)}
 
 WORDS: Mapping[str, Words] = {
+    # kafka-server-start server.properties --override num.partitions=8
+    "serve": Words(
+        options={"--override": ("--set",)},
+        refused={"--port": "it is part of a setting, --set listeners=PLAINTEXT://127.0.0.1:9093"},
+        bare=("--config",),
+    ),
     "consume": Words(
         flags={"--from-beginning": ("--from", "beginning")},
         options={"--topic": (), "--offset": ("--from",), **_BROKERS},
@@ -137,6 +145,8 @@ def in_our_words(command: str, arguments: Sequence[str]) -> list[str]:
     said: list[str] = []
     properties: dict[str, str] = {}
     rest = list(arguments)
+    if words.bare and rest and not rest[0].startswith("-"):
+        said += [*words.bare, rest.pop(0)]
     while rest:
         argument = rest.pop(0)
         if argument == "--":
@@ -144,7 +154,7 @@ def in_our_words(command: str, arguments: Sequence[str]) -> list[str]:
             break
         option, has_value, value = argument.partition("=")
         if option in words.refused:
-            raise typer.BadParameter(f"there is none here: {words.refused[option]}", param_hint=option)
+            raise typer.BadParameter(f"there is no such option: {words.refused[option]}", param_hint=option)
         if argument in words.flags:
             said += words.flags[argument]
         elif option in words.options or option in words.property_options:

@@ -38,6 +38,8 @@ from broker.cli.kafka_words import in_our_words
         ),
         ("topics create", "--topic orders --partitions 3", "orders --partitions 3"),
         ("groups reset-offsets", "--group g --topic t:0 --execute", "g --topic t:0 --execute"),
+        ("serve", "server.properties --override a=b", "--config server.properties --set a=b"),
+        ("serve", "--data d", "--data d"),
         ("configs alter", "--topic orders", "--topic orders"),
     ],
 )
@@ -51,6 +53,7 @@ def test_kafkas_words_are_ours(command: str, typed: str, means: str) -> None:
         ("consume t --timeout-ms 1000", "it ends by itself"),
         ("consume t --property print.timestamp=true", "print.timestamp=true has no counterpart here"),
         ("produce t --property parse.headers=true", "parse.headers=true has no counterpart here"),
+        ("serve --port 9093", "--set listeners=PLAINTEXT://127.0.0.1:9093"),
         ("consume --topic", "it needs a value"),
     ],
 )

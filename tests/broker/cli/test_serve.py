@@ -95,7 +95,18 @@ def test_two_brokers_cannot_share_a_directory(broker: BrokerProcess) -> None:
 
 def test_a_port_that_is_taken_is_a_sentence(broker: BrokerProcess, tmp_path: Path) -> None:
     taken = f"listeners=PLAINTEXT://{broker.bootstrap}"
-    assert broker.bootstrap in refusal("--data", str(tmp_path / "other"), "--set", taken)
+    said = refusal("--data", str(tmp_path / "other"), "--set", taken)
+    assert f"cannot listen on {broker.bootstrap}: something listens there already" in said
+
+
+def test_an_address_of_another_machine_is_a_sentence(tmp_path: Path) -> None:
+    said = refusal("--data", str(tmp_path), "--set", "listeners=PLAINTEXT://192.0.2.1:9092")
+    assert "this machine has no such address" in said
+
+
+def test_a_file_is_no_data_directory(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert f"{tmp_path}/file (it is a file, or in one)" in refusal("--data", str(tmp_path / "file"))
 
 
 def test_the_ready_line_can_be_json(tmp_path: Path) -> None:
