@@ -247,7 +247,7 @@ def test_who_is_let_through_and_does_not_come_to_an_end_is_closed(caplog: pytest
         assert served.dispatcher is not None
         served.dispatcher.request_bytes = RequestBytes(600)
         timers: list[tuple[Callable[..., object], tuple[object, ...]]] = []
-        served.dispatcher.call_later = lambda delay, call, *arguments: timers.append((call, arguments))  # type: ignore[assignment,func-returns-value]
+        served.dispatcher.call_later = lambda delay, call, *arguments: timers.append((call, arguments))  # type: ignore[assignment]
         slow = await connect()
         slow.writer.write(half_and_rest(1)[0])
         await until(lambda: bool(timers))
