@@ -22,7 +22,7 @@ def main() -> int:
 
 
 def _refuse(sentence: str) -> int:
-    print(f"millstream: {sentence}", file=sys.stderr)
+    sys.stderr.write(f"millstream: {sentence}\n")
     return 1
 
 
