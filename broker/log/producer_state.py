@@ -24,7 +24,6 @@ flight resends the oldest of them after a restart and must hear "duplicate", not
 
 from __future__ import annotations
 
-from functools import partial
 from struct import Struct, error
 from typing import NamedTuple
 
@@ -32,11 +31,12 @@ from crc32c import crc32c
 
 from broker.log.transaction_index import AbortedTransaction
 from protocol.errors import ErrorCode, KafkaError
-from protocol.records import BatchHeader
+from protocol.records import TRANSACTIONAL_BIT, BatchHeader, HeaderFields
 from wal import CorruptionError
 
 BATCHES_KEPT = 5
 NO_OFFSET = -1
+SEQUENCE_MAX = 0x7FFF_FFFF  # is followed by 0
 
 SNAPSHOT_VERSION = 2
 _PREFIX = Struct(">hIi")
@@ -47,36 +47,75 @@ _CRC_FROM = 6
 
 class ProducedBatch(NamedTuple):
     first_sequence: int
-    last_sequence: int
+    last_offset_delta: int
     first_offset: int
-    last_offset: int
     timestamp: int
-
-
-# Naming the fields costs three times as much; once per batch of an idempotent producer.
-_produced_batch = partial(tuple.__new__, ProducedBatch)
-
-
-class ProducerEntry:
-    """One producer id. `batches` are the last five of the current epoch, oldest first."""
-
-    __slots__ = ("batches", "coordinator_epoch", "last_timestamp", "producer_epoch", "transaction_first_offset")
-
-    def __init__(self, producer_epoch: int) -> None:
-        self.producer_epoch = producer_epoch
-        self.coordinator_epoch = -1
-        self.last_timestamp = -1
-        self.transaction_first_offset = NO_OFFSET
-        self.batches: list[ProducedBatch] = []
 
     @property
     def last_sequence(self) -> int:
-        return self.batches[-1].last_sequence if self.batches else -1
+        return (self.first_sequence + self.last_offset_delta) & SEQUENCE_MAX
+
+    @property
+    def last_offset(self) -> int:
+        return self.first_offset + self.last_offset_delta
+
+
+class ProducerEntry:
+    """One producer id. `next_sequence` is what follows its last batch, 0 where the current epoch has none yet."""
+
+    __slots__ = (
+        "_batches",
+        "coordinator_epoch",
+        "last_timestamp",
+        "next_sequence",
+        "producer_epoch",
+        "transaction_first_offset",
+    )
+
+    def __init__(self, producer_epoch: int) -> None:
+        self.producer_epoch = producer_epoch
+        self.next_sequence = 0
+        self.coordinator_epoch = -1
+        self.last_timestamp = -1
+        self.transaction_first_offset = NO_OFFSET
+        # A ProducedBatch's fields each: to make one costs more than all else that is done for a batch.
+        self._batches: list[tuple[int, int, int, int]] = []
+
+    @property
+    def batches(self) -> list[ProducedBatch]:
+        """The last five of the current epoch, oldest first."""
+        return [ProducedBatch(*batch) for batch in self._batches]
+
+    @property
+    def last_sequence(self) -> int:
+        return (self.next_sequence - 1) & SEQUENCE_MAX if self._batches else -1
 
     @property
     def last_offset(self) -> int:
         """Of the last data batch of the current epoch, -1 if none is known."""
-        return self.batches[-1].last_offset if self.batches else NO_OFFSET
+        return ProducedBatch(*self._batches[-1]).last_offset if self._batches else NO_OFFSET
+
+    def add(self, sequence: int, last_offset_delta: int, first_offset: int, timestamp: int) -> None:
+        """The next data batch of the current epoch. Hot: once per batch of an idempotent producer."""
+        batches = self._batches
+        batches.append((sequence, last_offset_delta, first_offset, timestamp))
+        if len(batches) > BATCHES_KEPT:
+            del batches[0]
+        self.next_sequence = (sequence + last_offset_delta + 1) & SEQUENCE_MAX
+        self.last_timestamp = timestamp
+
+    def begin_epoch(self, producer_epoch: int) -> None:
+        self.producer_epoch = producer_epoch
+        self.next_sequence = 0
+        self._batches.clear()
+
+    def find(self, sequence: int, last_offset_delta: int) -> ProducedBatch | None:
+        """The kept batch with this first and last sequence. The newest first: before a history that began anew at 0, a
+        crash may bring back one that retention had given up."""
+        for batch in reversed(self._batches):
+            if batch[0] == sequence and batch[1] == last_offset_delta:
+                return ProducedBatch(*batch)
+        return None
 
 
 class CompletedTransaction(NamedTuple):
@@ -100,47 +139,36 @@ class ProducerStates:
         self.changed = False  # since the last snapshot
 
     def check(self, header: BatchHeader) -> ProducedBatch | None:
-        """The earlier batch if this data batch is a duplicate, None if it is next. KafkaError as the table says."""
-        entry = self.entries.get(header.producer_id)
+        """The earlier batch if this data batch is a duplicate, None if it is next. KafkaError as the table says.
+
+        Hot, as `update`: header fields by their place."""
+        entry = self.entries.get(header[9])
         if entry is None:
             return None
-        epoch = header.producer_epoch
-        first = header.base_sequence
+        epoch, sequence = header[10], header[11]
         if epoch == entry.producer_epoch:
-            batches = entry.batches
-            expected = (batches[-1].last_sequence + 1) & 0x7FFF_FFFF if batches else 0
-            if first != expected:
-                last = header.last_sequence
-                # The newest first: before a history that began anew at 0, a crash may bring back one that retention had
-                # given up.
-                for batch in reversed(batches):
-                    if batch.first_sequence == first and batch.last_sequence == last:
-                        return batch
-                raise out_of_order(header, f"the next sequence is {expected}")
+            if sequence != entry.next_sequence:
+                earlier = entry.find(sequence, header[6])
+                if earlier is None:
+                    raise out_of_order(header, f"the next sequence is {entry.next_sequence}")
+                return earlier
         elif epoch < entry.producer_epoch:
             raise stale_epoch(header, entry)
-        elif first != 0:
+        elif sequence != 0:
             # KIP-360: a bumped epoch starts at sequence 0.
             raise out_of_order(header, f"epoch {epoch} is new and must start at 0")
-        if entry.transaction_first_offset != NO_OFFSET and not header.is_transactional:
-            raise KafkaError(ErrorCode.INVALID_TXN_STATE, f"producer {header.producer_id} has an open transaction here")
+        if entry.transaction_first_offset != NO_OFFSET and not header[5] & TRANSACTIONAL_BIT:
+            raise KafkaError(ErrorCode.INVALID_TXN_STATE, f"producer {header[9]} has an open transaction here")
         return None
 
-    def update(self, header: BatchHeader, first_offset: int, last_offset: int) -> None:
+    def update(self, header: HeaderFields, first_offset: int) -> None:
         """A data batch of a producer was appended."""
-        producer_id = header.producer_id
-        entry = self._entry(producer_id, header.producer_epoch)
-        batch = ProducedBatch(
-            header.base_sequence, header.last_sequence, first_offset, last_offset, header.max_timestamp
-        )
-        batches = entry.batches
-        batches.append(batch)
-        if len(batches) > BATCHES_KEPT:
-            del batches[0]
-        entry.last_timestamp = header.max_timestamp
-        if header.is_transactional and entry.transaction_first_offset == NO_OFFSET:
-            entry.transaction_first_offset = first_offset
-            self._ongoing[producer_id] = first_offset
+        entry = self.entries.get(header[9])
+        if entry is None or entry.producer_epoch != header[10]:
+            entry = self._entry(header[9], header[10])
+        entry.add(header[11], header[6], first_offset, header[8])
+        if header[5] & TRANSACTIONAL_BIT and entry.transaction_first_offset == NO_OFFSET:
+            entry.transaction_first_offset = self._ongoing[header[9]] = first_offset
         self.changed = True
 
     def append_next(
@@ -149,16 +177,14 @@ class ProducerStates:
         """`check` and `update` of a batch that is not transactional, if it is the next of a producer that is known and
         has no open transaction; False, and nothing changed, if there is more to be looked at."""
         entry = self.entries.get(producer_id)
-        if entry is None or entry.producer_epoch != epoch or entry.transaction_first_offset != NO_OFFSET:
+        if (
+            entry is None
+            or entry.producer_epoch != epoch
+            or entry.next_sequence != sequence
+            or entry.transaction_first_offset != NO_OFFSET
+        ):
             return False
-        batches = entry.batches
-        if not batches or sequence < 0 or sequence != (batches[-1][1] + 1) & 0x7FFF_FFFF:
-            return False
-        last_sequence = (sequence + last_offset_delta) & 0x7FFF_FFFF
-        batches.append(_produced_batch((sequence, last_sequence, offset, offset + last_offset_delta, timestamp)))
-        if len(batches) > BATCHES_KEPT:
-            del batches[0]
-        entry.last_timestamp = timestamp
+        entry.add(sequence, last_offset_delta, offset, timestamp)
         self.changed = True
         return True
 
@@ -167,8 +193,7 @@ class ProducerStates:
         if entry is None:
             entry = self.entries[producer_id] = ProducerEntry(epoch)
         elif entry.producer_epoch != epoch:
-            entry.producer_epoch = epoch
-            entry.batches.clear()
+            entry.begin_epoch(epoch)
         return entry
 
     def check_marker(self, header: BatchHeader, coordinator_epoch: int) -> None:
@@ -248,7 +273,12 @@ class ProducerStates:
                     len(entry.batches),
                 )
             )
-            parts += [_BATCH.pack(*batch) for batch in entry.batches]
+            parts += [
+                _BATCH.pack(
+                    batch.first_sequence, batch.last_sequence, batch.first_offset, batch.last_offset, batch.timestamp
+                )
+                for batch in entry.batches
+            ]
         body = _PREFIX.pack(SNAPSHOT_VERSION, 0, len(self.entries))[_CRC_FROM:] + b"".join(parts)
         return _PREFIX.pack(SNAPSHOT_VERSION, crc32c(body), len(self.entries)) + body[4:]
 
@@ -273,12 +303,13 @@ class ProducerStates:
         producer_id, epoch, coordinator_epoch, timestamp, first_offset, batches = _PRODUCER.unpack_from(data, position)
         position += _PRODUCER.size
         entry = self.entries[producer_id] = ProducerEntry(epoch)
+        for _ in range(batches):
+            first_sequence, _, first, last, batch_timestamp = _BATCH.unpack_from(data, position)
+            entry.add(first_sequence, last - first, first, batch_timestamp)
+            position += _BATCH.size
         entry.coordinator_epoch = coordinator_epoch
         entry.last_timestamp = timestamp
         entry.transaction_first_offset = first_offset
-        for _ in range(batches):
-            entry.batches.append(ProducedBatch(*_BATCH.unpack_from(data, position)))
-            position += _BATCH.size
         return position
 
 

@@ -131,7 +131,7 @@ def replay_segment(states: ProducerStates, segment: Segment, start_offset: int, 
 def replay_batch(states: ProducerStates, segment: Segment, position: int, header: BatchHeader) -> None:
     if not header.is_control:
         # What compaction has emptied still says which sequence its producer was at.
-        states.update(header, header.base_offset, header.last_offset)
+        states.update(header, header.base_offset)
         return
     if not header.record_count:
         return
