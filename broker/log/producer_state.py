@@ -10,39 +10,19 @@ Rules (Kafka's, per partition and producer id):
 | same epoch, first and last sequence of one of the last five batches | duplicate: its old offsets |
 | same epoch, sequence not the last one + 1 (2^31-1 is followed by 0) | OUT_OF_ORDER_SEQUENCE_NUMBER |
 | not transactional while a transaction of this producer is open here | INVALID_TXN_STATE |
-
-Snapshot file (`<offset>.snapshot`: the state of everything below that offset), big-endian:
-
-    int16 version (2), uint32 CRC-32C of the rest, int32 producers, then each:
-    int64 producer id, int16 epoch, int32 coordinator epoch, int64 last timestamp, int64 open transaction's first
-    offset (-1 none), int8 batches, then each:
-    int32 first and last sequence, int64 first and last offset, int64 timestamp
-
-Kafka's own version 1 keeps only the last batch; all five are kept here, because a client with five requests in
-flight resends the oldest of them after a restart and must hear "duplicate", not "out of order".
 """
 
 from __future__ import annotations
 
-from struct import Struct, error
 from typing import NamedTuple
-
-from crc32c import crc32c
 
 from broker.log.transaction_index import AbortedTransaction
 from protocol.errors import ErrorCode, KafkaError
 from protocol.records import TRANSACTIONAL_BIT, BatchHeader, HeaderFields
-from wal import CorruptionError
 
 BATCHES_KEPT = 5
 NO_OFFSET = -1
 SEQUENCE_MAX = 0x7FFF_FFFF  # is followed by 0
-
-SNAPSHOT_VERSION = 2
-_PREFIX = Struct(">hIi")
-_PRODUCER = Struct(">qhiqqb")
-_BATCH = Struct(">iiqqq")
-_CRC_FROM = 6
 
 
 class ProducedBatch(NamedTuple):
@@ -130,10 +110,11 @@ class ProducerStates:
 
     __slots__ = ("_ongoing", "_unreplicated", "changed", "entries")
 
-    def __init__(self) -> None:
-        self.entries: dict[int, ProducerEntry] = {}
+    def __init__(self, entries: dict[int, ProducerEntry] | None = None) -> None:
+        self.entries = entries or {}
+        ongoing = sorted([(entry.transaction_first_offset, key) for key, entry in self.entries.items()])
         # Producer id -> first offset; transactions open in offset order, so the first value is the lowest.
-        self._ongoing: dict[int, int] = {}
+        self._ongoing = {producer_id: first for first, producer_id in ongoing if first != NO_OFFSET}
         # (first offset, marker's offset) of ended transactions whose marker is not below the high watermark.
         self._unreplicated: list[tuple[int, int]] = []
         self.changed = False  # since the last snapshot
@@ -258,59 +239,6 @@ class ProducerStates:
             del self.entries[producer_id]
         self.changed |= bool(old)
         return len(old)
-
-    def encode(self) -> bytes:
-        """The snapshot file of this state."""
-        parts: list[bytes] = []
-        for producer_id, entry in self.entries.items():
-            parts.append(
-                _PRODUCER.pack(
-                    producer_id,
-                    entry.producer_epoch,
-                    entry.coordinator_epoch,
-                    entry.last_timestamp,
-                    entry.transaction_first_offset,
-                    len(entry.batches),
-                )
-            )
-            parts += [
-                _BATCH.pack(
-                    batch.first_sequence, batch.last_sequence, batch.first_offset, batch.last_offset, batch.timestamp
-                )
-                for batch in entry.batches
-            ]
-        body = _PREFIX.pack(SNAPSHOT_VERSION, 0, len(self.entries))[_CRC_FROM:] + b"".join(parts)
-        return _PREFIX.pack(SNAPSHOT_VERSION, crc32c(body), len(self.entries)) + body[4:]
-
-    @classmethod
-    def decode(cls, data: bytes, path: str) -> ProducerStates:
-        """Raises CorruptionError where the file is torn or not a snapshot; the caller takes an older one."""
-        states = cls()
-        try:
-            version, crc, count = _PREFIX.unpack_from(data)
-            if version != SNAPSHOT_VERSION or crc32c(data[_CRC_FROM:]) != crc:
-                raise CorruptionError(f"{path} is not a producer snapshot, or is damaged")
-            position = _PREFIX.size
-            for _ in range(count):
-                position = states._decode_producer(data, position)
-        except error as torn:
-            raise CorruptionError(f"{path} ends too early for a producer snapshot") from torn
-        ongoing = [(e.transaction_first_offset, p) for p, e in states.entries.items()]
-        states._ongoing = {p: first for first, p in sorted(ongoing) if first != NO_OFFSET}
-        return states
-
-    def _decode_producer(self, data: bytes, position: int) -> int:
-        producer_id, epoch, coordinator_epoch, timestamp, first_offset, batches = _PRODUCER.unpack_from(data, position)
-        position += _PRODUCER.size
-        entry = self.entries[producer_id] = ProducerEntry(epoch)
-        for _ in range(batches):
-            first_sequence, _, first, last, batch_timestamp = _BATCH.unpack_from(data, position)
-            entry.add(first_sequence, last - first, first, batch_timestamp)
-            position += _BATCH.size
-        entry.coordinator_epoch = coordinator_epoch
-        entry.last_timestamp = timestamp
-        entry.transaction_first_offset = first_offset
-        return position
 
 
 def out_of_order(header: BatchHeader, why: str) -> KafkaError:
