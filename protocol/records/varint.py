@@ -10,7 +10,12 @@ into INVALID_RECORD once, instead of comparing positions at every byte.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from protocol.errors import ErrorCode, KafkaError
+
+if TYPE_CHECKING:
+    from protocol.records.compression import Buffer
 
 # Below this many, lengths and offset deltas are looked up in VARINTS: two bytes hold zigzag values to 8191.
 VARINTS_KNOWN = 8192
@@ -38,7 +43,7 @@ def encode_varint(value: int) -> bytes:
 VARINTS: list[bytes] = [encode_varint(value) for value in range(VARINTS_KNOWN)]
 
 
-def read_varint(data: bytes, position: int) -> tuple[int, int]:
+def read_varint(data: Buffer, position: int) -> tuple[int, int]:
     """(value, position after it)."""
     byte = data[position]
     if byte < 128:
@@ -48,7 +53,7 @@ def read_varint(data: bytes, position: int) -> tuple[int, int]:
     return (zigzag >> 1) ^ -(zigzag & 1), position
 
 
-def read_varlong(data: bytes, position: int) -> tuple[int, int]:
+def read_varlong(data: Buffer, position: int) -> tuple[int, int]:
     """(value, position after it)."""
     byte = data[position]
     if byte < 128:
@@ -58,7 +63,7 @@ def read_varlong(data: bytes, position: int) -> tuple[int, int]:
     return (zigzag >> 1) ^ -(zigzag & 1), position
 
 
-def _read_long_form(data: bytes, position: int, bits_max: int) -> tuple[int, int]:
+def _read_long_form(data: Buffer, position: int, bits_max: int) -> tuple[int, int]:
     result = 0
     shift = 0
     while True:
