@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from raft_harness import TOO_MANY, Member, changes, only
+from raft_harness.members import TOO_MANY, Member, changes, only
 
 from raft import Change, ChangeKind, Configuration, Refusal, Refused, Role, apply_changes
 from raft.membership import ConfigurationError

@@ -1,9 +1,9 @@
-"""Snapshots: sent in chunks, resumed, installed; etcd's snapshot cases (named in raft_etcd_cases)."""
+"""Snapshots: sent in chunks, resumed, installed; etcd's snapshot cases (named in raft_harness.etcd_cases)."""
 
 from __future__ import annotations
 
 import pytest
-from raft_harness import Member, Network, entries, only
+from raft_harness.members import Member, Network, entries, only
 
 from raft import Configuration, Message, Role, SnapshotMetadata
 from raft.messages import (

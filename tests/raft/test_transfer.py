@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from raft_harness import Member, Network
+from raft_harness.members import Member, Network
 
 from raft import NO_NODE, Change, ChangeKind, Configuration, Message, Refusal, Refused, Role
 from raft.messages import AppendResponse, TimeoutNow, VoteResponse

@@ -88,7 +88,9 @@ class Road:
             self.partitions[name].log.update_config(config)
         self.node.committer.start()
         apis = APIS if quick else {key: replace(api, begin_quickly=None) for key, api in APIS.items()}
-        dispatcher = Dispatcher(apis, self.node.services, clock=StillClock(), loop=self.loop)
+        dispatcher = Dispatcher(
+            apis, self.node.services, clock=StillClock(), loop=self.loop, end_of_turn=self.node.end_of_turn
+        )
         listener = Listener(LISTENER, "127.0.0.1", 0, dispatcher=dispatcher, limits=LIMITS, loop=self.loop)
         self.client = Client(self.loop)
         self.connection = Connection(listener, dispatcher)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from broker.clock import SystemClock
+from broker.end_of_turn import EndOfTurn
 from broker.fetching import FetchWait
 from broker.network import Api, Dispatcher, Listener, ListenerLimits
 from broker.network.flow_control import RequestBytes
@@ -111,7 +112,7 @@ def serve(scenario: Scenario) -> None:
     async def run() -> None:
         loop = asyncio.get_running_loop()
         served = Served()
-        dispatcher = Dispatcher(served.apis(), None, clock=SystemClock(), loop=loop)
+        dispatcher = Dispatcher(served.apis(), None, clock=SystemClock(), loop=loop, end_of_turn=EndOfTurn(loop))
         served.held_bytes = lambda: dispatcher.request_bytes.held_bytes
         listener = Listener("PLAINTEXT", "127.0.0.1", 0, dispatcher=dispatcher, limits=LIMITS, loop=loop)
         await listener.bind()

@@ -19,10 +19,9 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from raft_harness import Member
-
 from raft import Change, ChangeKind, Configuration, Entry, EntryKind, Message, Ready, Refused, Role
 from raft import messages as m
+from raft_harness.members import Member
 
 KINDS = {"v": ChangeKind.ADD_VOTER, "l": ChangeKind.ADD_LEARNER, "r": ChangeKind.REMOVE}
 
