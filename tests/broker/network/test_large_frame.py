@@ -11,6 +11,7 @@ import pytest
 import uvloop
 
 from broker.clock import SystemClock
+from broker.end_of_turn import EndOfTurn
 from broker.network import Api, Dispatcher, Listener, ListenerLimits
 from broker.network.flow_control import RequestBytes
 from broker.network.large_frame import LARGE_FRAME_BYTES_MIN, ROOM_FACTOR_MAX
@@ -62,7 +63,7 @@ def serve(
     async def run() -> None:
         loop = asyncio.get_running_loop()
         apis = {0: Api(ApiKey.PRODUCE, 3, 8, ProduceRequest, ProduceResponse, handle)}
-        dispatcher = Dispatcher(apis, None, clock=SystemClock(), loop=loop)
+        dispatcher = Dispatcher(apis, None, clock=SystemClock(), loop=loop, end_of_turn=EndOfTurn(loop))
         listener = Listener("PLAINTEXT", "127.0.0.1", 0, dispatcher=dispatcher, limits=LIMITS, loop=loop)
         await listener.bind()
         await listener.start()
