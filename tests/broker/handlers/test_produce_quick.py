@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -120,7 +120,7 @@ class Road:
         self.send(request, version)
         return self.receive()
 
-    def stored(self) -> dict[str, bytes]:
+    def stored(self) -> dict[str, bytes | memoryview]:
         return {
             name: partition.log.read(0, max_bytes=1 << 30, max_offset=1 << 62).records
             for name, partition in self.partitions.items()
@@ -141,7 +141,7 @@ def roads() -> Iterator[tuple[Road, Road]]:
         yield quick, general
 
 
-def request(*topics: tuple[str, list[tuple[int, bytes | None]]], acks: int = 1) -> ProduceRequest:
+def request(*topics: tuple[str, Sequence[tuple[int, bytes | None]]], acks: int = 1) -> ProduceRequest:
     return ProduceRequest(
         acks=acks,
         timeout_ms=30_000,
