@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, cast
 
 from broker.network.exchange import Exchange
 from broker.network.flow_control import ADMISSION_TIMEOUT_S
+from broker.network.large_frame import LargeFrame, deserves_room
 
 if TYPE_CHECKING:
     from broker.network.dispatch import Dispatcher
@@ -47,17 +48,18 @@ class Connection(asyncio.Protocol):
         self.dispatcher = dispatcher
         self.client_host = ""
         # Whether bytes came since the last look at idle connections, and when such a look last found some.
-        self._active = True
+        self.is_active = True
         self._last_active_ms = 0
         self._transport: asyncio.Transport | None = None
         # After `close`: the transport while it still has answers that the client does not read.
         self._closing: asyncio.Transport | None = None
-        # The beginning of a frame whose end has not arrived, in pieces: joined once, when it is whole.
-        self._partial: list[bytes] = []
+        # The beginning of a frame whose end has not arrived, in pieces: joined once, when it is whole. Of a large one
+        # the only piece is the room for all of it, and all of that counts as arrived.
+        self._partial: list[bytes | bytearray] = []
         self._partial_bytes = 0
         self._partial_bytes_wanted = 4
         # Of a frame: the bytes it arrived in, its start and its end in them.
-        self._waiting: deque[tuple[bytes, int, int]] = deque()
+        self._waiting: deque[tuple[bytes | bytearray, int, int]] = deque()
         self._waiting_bytes = 0
         self._in_flight: deque[Exchange] = deque()
         self._reading_paused = False
@@ -94,7 +96,7 @@ class Connection(asyncio.Protocol):
         self.listener.forget(self)
 
     def data_received(self, data: bytes) -> None:
-        self._active = True
+        self.is_active = True
         if self._partial:
             data = self._joined_to_partial(data)
             if not data:
@@ -127,6 +129,15 @@ class Connection(asyncio.Protocol):
         ):
             self._pause_or_resume_reading()
 
+    def large_frame_received(self, data: bytearray) -> None:
+        """The whole of it, its size in front."""
+        self._read_by(self)
+        self._partial, self._partial_bytes = [], 0
+        self._frame_received(data, 4, len(data))
+        self.dispatcher.request_bytes.give_back(len(data))
+        self.dispatcher.request_bytes.passed(self)
+        self._pause_or_resume_reading()
+
     def pause_writing(self) -> None:
         self._client_reads = False
         self._pause_or_resume_reading()
@@ -147,6 +158,7 @@ class Connection(asyncio.Protocol):
         if self._partial_bytes < self._partial_bytes_wanted:
             if request_bytes.is_full:
                 self._pause_or_resume_reading()
+            self._look_at_size()
             return b""
         data = b"".join(self._partial)
         self._partial.clear()
@@ -158,6 +170,24 @@ class Connection(asyncio.Protocol):
         self._partial_bytes = len(rest)
         self.dispatcher.request_bytes.take(len(rest))
         self._partial_bytes_wanted = 4 + _SIZE.unpack_from(rest)[0] if len(rest) >= 4 else 4
+        self._look_at_size()
+
+    def _look_at_size(self) -> None:
+        """Let the rest of a large frame come into room of its own; where memory is short, none is taken for that."""
+        frame_bytes, missing_bytes = self._partial_bytes_wanted, self._partial_bytes_wanted - self._partial_bytes
+        if deserves_room(frame_bytes, self._partial_bytes) and self.dispatcher.request_bytes.has_room(missing_bytes):
+            large_frame = LargeFrame(self, frame_bytes, self._partial)
+            self._partial, self._partial_bytes = [large_frame.buffer], frame_bytes
+            self.dispatcher.request_bytes.take(missing_bytes)
+            self._read_by(large_frame)
+
+    def _read_by(self, protocol: asyncio.BaseProtocol) -> None:
+        if self._transport is not None:
+            # uvloop looks at what its protocol is when it begins to read.
+            self._transport.pause_reading()
+            self._transport.set_protocol(protocol)
+            if not self._reading_paused:
+                self._transport.resume_reading()
 
     def _refuse_frame(self, size: int) -> None:
         logger.warning(
@@ -170,7 +200,7 @@ class Connection(asyncio.Protocol):
         )
         self.close()
 
-    def _frame_received(self, data: bytes, start: int, end: int) -> None:
+    def _frame_received(self, data: bytes | bytearray, start: int, end: int) -> None:
         if not self._waiting and self._may_start(data, start):
             if self._transport is not None:
                 self.dispatcher.dispatch(self, data, start, end)
@@ -181,7 +211,7 @@ class Connection(asyncio.Protocol):
             if self._in_flight and (deferred := self._in_flight[-1].deferred) is not None:
                 deferred.request_behind()
 
-    def _may_start(self, data: bytes, start: int) -> bool:
+    def _may_start(self, data: bytes | bytearray, start: int) -> bool:
         # Not even one more: a request of a hundred bytes may have an answer of fifty megabytes.
         if not self._client_reads:
             return False
@@ -228,7 +258,7 @@ class Connection(asyncio.Protocol):
         self.dispatcher.call_later(ADMISSION_TIMEOUT_S, self._took_too_long, self._partial[0])
         self._pause_or_resume_reading()
 
-    def _took_too_long(self, beginning: bytes) -> None:
+    def _took_too_long(self, beginning: bytes | bytearray) -> None:
         if self._transport is None or not self._partial or self._partial[0] is not beginning:
             return  # that frame came
         self.dispatcher.hang_up(
@@ -283,8 +313,8 @@ class Connection(asyncio.Protocol):
     def close_if_idle_since(self, oldest_ms: int) -> bool:
         """Close it if nothing came since `oldest_ms`. A flag per read is cheaper than a clock per read."""
         # One that was closed answers nothing any more: what it still owed does not keep it.
-        if self._active or not (self.is_idle or self._closing is not None):
-            self._active = False
+        if self.is_active or not (self.is_idle or self._closing is not None):
+            self.is_active = False
             self._last_active_ms = self.dispatcher.clock.monotonic_ms()
             return False
         if self._last_active_ms > oldest_ms:

@@ -100,12 +100,14 @@ class Dispatcher:
         # The loop keeps weak references to tasks: an unanswered request must not be collected.
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def dispatch(self, connection: Connection, data: bytes, start: int, end: int) -> None:
+    def dispatch(self, connection: Connection, data: bytes | bytearray, start: int, end: int) -> None:
         """Begin the request whose frame lies in `data` from `start` to `end`. Bytes that are not a request close the
-        connection; everything else gets an answer."""
-        quick = self._quick_routes.get(data[start : start + 4])
-        if quick is not None and self._begin_quickly(connection, quick, data, start, end):
-            return
+        connection; everything else gets an answer. `data` does not change any more."""
+        # A large frame comes in a bytearray, and gains nothing by the short road.
+        if isinstance(data, bytes):
+            quick = self._quick_routes.get(data[start : start + 4])
+            if quick is not None and self._begin_quickly(connection, quick, data, start, end):
+                return
         frame = memoryview(data)[start:end]
         try:
             header, position = decode_request_header(frame)

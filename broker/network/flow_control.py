@@ -46,6 +46,10 @@ class RequestBytes:
     def is_full(self) -> bool:
         return self.held_bytes >= self._bytes_max
 
+    def has_room(self, size_bytes: int) -> bool:
+        """Whether so much more may be taken, and nobody waits."""
+        return not self._told_that_full and self.held_bytes + size_bytes < self._bytes_max
+
     def join(self, connection: Pausable) -> None:
         self._connections[connection] = None
 

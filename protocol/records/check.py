@@ -14,7 +14,10 @@ from protocol.records.plain import NOT_PLAIN, plain_record_null_keys
 from protocol.records.record import INT64_MAX, INT64_MIN, read_record_block
 from protocol.records.varint import invalid_record
 from protocol.records.walk import walk_record
-from protocol.records.walk_all import walk_records
+from protocol.records.walk_all import walk_long_records, walk_records
+
+# From this size of the mean record on, walking them one by one where they are costs less than a copy of them.
+LONG_RECORD_BYTES_MIN = 32 * 1024
 
 
 class CheckedRecords(NamedTuple):
@@ -41,9 +44,13 @@ def check_records(buf: Buffer, position: int, header: BatchHeader, *, decompress
         raise invalid_record(f"a batch cannot have {count} records")
     if header.last_offset_delta != count - 1:
         raise invalid_record(f"{count} records cannot end at offset delta {header.last_offset_delta}")
-    data = read_record_block(buf, position, header, decompressed_bytes_max)
     try:
-        end, low, high, null_keys = walk_records(data, 0, count)
+        if header[1] >= count * LONG_RECORD_BYTES_MIN and not header[5] & 7:
+            data: Buffer = memoryview(buf)[position + RECORD_BATCH_HEADER_SIZE : position + header.size_bytes]
+            end, low, high, null_keys = walk_long_records(data, count)
+        else:
+            data = read_record_block(buf, position, header, decompressed_bytes_max)
+            end, low, high, null_keys = walk_records(data, 0, count)
     except IndexError:
         raise invalid_record("a batch ends inside a record") from None
     if end != len(data):

@@ -10,7 +10,12 @@ into INVALID_RECORD once, instead of comparing positions at every byte.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from protocol.errors import ErrorCode, KafkaError
+
+if TYPE_CHECKING:
+    from protocol.records.compression import Buffer
 
 # Numbers that are not negative take two, three, four bytes from here on.
 TWO_BYTES_FROM, THREE_BYTES_FROM, FOUR_BYTES_FROM = 64, 8192, 1048576
@@ -40,7 +45,7 @@ def encode_varint(value: int) -> bytes:
 VARINTS: list[bytes] = [encode_varint(value) for value in range(VARINTS_KNOWN)]
 
 
-def read_varint(data: bytes, position: int) -> tuple[int, int]:
+def read_varint(data: Buffer, position: int) -> tuple[int, int]:
     """(value, position after it)."""
     byte = data[position]
     if byte < 128:
@@ -50,7 +55,7 @@ def read_varint(data: bytes, position: int) -> tuple[int, int]:
     return (zigzag >> 1) ^ -(zigzag & 1), position
 
 
-def read_varlong(data: bytes, position: int) -> tuple[int, int]:
+def read_varlong(data: Buffer, position: int) -> tuple[int, int]:
     """(value, position after it)."""
     byte = data[position]
     if byte < 128:
@@ -60,7 +65,7 @@ def read_varlong(data: bytes, position: int) -> tuple[int, int]:
     return (zigzag >> 1) ^ -(zigzag & 1), position
 
 
-def _read_long_form(data: bytes, position: int, bits_max: int) -> tuple[int, int]:
+def _read_long_form(data: Buffer, position: int, bits_max: int) -> tuple[int, int]:
     result = 0
     shift = 0
     while True:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from protocol.records.compression import Buffer
 from protocol.records.varint import invalid_record, read_varint, read_varlong
 
 
@@ -22,7 +23,7 @@ class RecordLayout(NamedTuple):
     end: int
 
 
-def walk_record(data: bytes, position: int, offset_delta: int) -> RecordLayout:
+def walk_record(data: Buffer, position: int, offset_delta: int) -> RecordLayout:
     """The layout of the record at `position`, which must have `offset_delta`; INVALID_RECORD if it is
     malformed, IndexError where the data ends inside it."""
     size, attributes_at = read_varint(data, position)
@@ -62,7 +63,7 @@ def _after(size: int, position: int, end: int) -> int:
     return position + size
 
 
-def walk_headers(data: bytes, position: int, end: int) -> int:
+def walk_headers(data: Buffer, position: int, end: int) -> int:
     """The position after the header count at `position` and its headers; nothing reaches beyond `end`."""
     count, at = read_varint(data, position)
     # Each takes two bytes at least, so a count beyond that is a lie.

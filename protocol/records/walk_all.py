@@ -8,6 +8,7 @@ reads byte by byte. The rest is taken apart number by number in walk.py, which a
 from __future__ import annotations
 
 from protocol.errors import KafkaError
+from protocol.records.compression import Buffer
 from protocol.records.record import INT64_MAX, INT64_MIN
 from protocol.records.uniform import RUN_MIN, uniform_run
 from protocol.records.usual import Seen, usual_places, walk_alike, walk_usual
@@ -52,6 +53,18 @@ def _walk_run(data: bytes, index: int, count: int, seen: Seen) -> tuple[int, See
         return index, seen
     seen = (run.end, min(low, run.low), max(high, run.high), null_keys + run.null_key_count)
     return index + run.record_count, seen
+
+
+def walk_long_records(data: Buffer, count: int) -> Seen:
+    """`walk_records` one by one, which needs no bytes of its own to compare; for few records and much data."""
+    position, low, high, null_keys = 0, INT64_MAX, INT64_MIN, 0
+    for index in range(count):
+        record = walk_record(data, position, index)
+        position = record.end
+        null_keys += record.key_is_null
+        low = min(low, record.timestamp_delta)
+        high = max(high, record.timestamp_delta)
+    return position, low, high, null_keys
 
 
 def _offset_bytes(index: int, stop: int) -> tuple[bytes, int, int, int]:

@@ -142,6 +142,20 @@ def test_a_damaged_record_inside_a_uniform_run_is_found() -> None:
             assert check(with_block(damaged, 200))[2] == 1000 + expected[1]
 
 
+def test_long_records_are_checked_where_they_lie() -> None:
+    rows = [Record(0, 1000, b"k", b"v" * 40_000), Record(1, 1007, None, b"w" * 2_000_000, [("h", None)])]
+    batch = build_batch(rows)
+    checked = check_records(memoryview(b"in front" + batch), 8, read_batch_header(batch), decompressed_bytes_max=0)
+    assert checked == (2, 1000, 1007, 1, len(batch) - 61)
+
+
+@pytest.mark.parametrize(("cut", "behind"), [(1, b""), (1_000_000, b""), (0, b"x")])
+def test_a_block_of_long_records_cut_or_followed_by_anything_is_refused(cut: int, behind: bytes) -> None:
+    block = build_batch([Record(0, 1000, None, b"v" * 2_000_000)])[61:]
+    with refused():
+        check(with_block(block[: len(block) - cut] + behind))
+
+
 def test_a_block_cut_anywhere_or_followed_by_anything_is_refused() -> None:
     rows = [Record(index, 1000, b"k", b"v" * index, [("h", b"x")] * (index % 3)) for index in range(20)]
     block = build_batch(rows)[61:]
