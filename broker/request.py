@@ -40,10 +40,13 @@ class Deferred:
         """Deliver `response`: a message, None where the client expects no answer (acks=0), or a CloseConnection."""
         assert not self.resolved, "an answer was given twice"
         self.resolved = True
-        if self._deliver is None:
+        # Let go of, for the exchange that it belongs to holds this one: a cycle, and with it an answer's records, would
+        # stay until the collector looks.
+        deliver, self._deliver = self._deliver, None
+        if deliver is None:
             self._response = response
         else:
-            self._deliver(response)
+            deliver(response)
 
     def abandon(self) -> None:
         """The client is gone: a Deferred that only waits lets go of what it holds and resolves with None."""
