@@ -30,6 +30,39 @@ class BackgroundTasks:
         self._tasks.clear()
 
 
+class Drainer:
+    """At most one task that works off what gathers: begun when there is something, gone when there is nothing more."""
+
+    def __init__(self, name: str, drain: Callable[[], Awaitable[None]], *, loop: asyncio.AbstractEventLoop) -> None:
+        """`drain` returns, without a wait after its last look, when it found nothing more."""
+        self._name = name
+        self._drain = drain
+        self._loop = loop
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Something has gathered."""
+        if self._task is None:
+            self._task = self._loop.create_task(self._run(), name=self._name)
+
+    async def settled(self) -> None:
+        """Return when nothing that has gathered is still to be done."""
+        while self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def cancel(self) -> None:
+        """What runs `in_worker` ends before this returns; the rest is left."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        try:
+            await self._drain()
+        finally:
+            self._task = None
+
+
 async def _repeat(period_s: float, name: str, run: Callable[[], Awaitable[None]]) -> None:
     while True:
         await asyncio.sleep(period_s)  # a period, not a synchronisation: nobody waits for what runs then

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from broker.config import BrokerConfig
@@ -59,9 +59,9 @@ class Committer:
         journal: Journal,
         *,
         loop: asyncio.AbstractEventLoop,
+        end_of_turn: EndOfTurn,
         on_failure: Callable[[StorageError], None],
         worker: Worker | None = None,
-        end_of_turn: EndOfTurn | None = None,
     ) -> None:
         self._journal = journal
         self._committed = journal.durable_sequence
@@ -70,7 +70,7 @@ class Committer:
         self._waiting: deque[tuple[int, OnDurable]] = deque()
         self._catching_up: dict[asyncio.Future[None], None] = {}
         self._failed = False
-        self._end_of_turn = end_of_turn or EndOfTurn(loop)
+        self._end_of_turn = end_of_turn
         self._worker = worker or WorkerThread("journal-committer")
         self.wake = self._worker.wake
 
@@ -115,7 +115,7 @@ class Committer:
     def _resume(self, durable_sequence: int) -> None:
         waiting = self._waiting
         while waiting and waiting[0][0] <= durable_sequence:
-            _run(waiting.popleft()[1])
+            resume(waiting.popleft()[1])
 
     def _fail(self, error: StorageError) -> None:
         if self._failed:
@@ -200,8 +200,7 @@ class IntervalCommitter:
         elif self._timer is None and self._interval_ms is not None:
             self._timer = self._loop.call_later(self._interval_ms / 1000, self._commit)
         acknowledged, self._acknowledged = self._acknowledged, []
-        for on_durable in acknowledged:
-            _run(on_durable)
+        resume_all(acknowledged)
 
     def _commit(self) -> None:
         self._records = 0
@@ -231,8 +230,7 @@ class PageCache:
 
     def wake(self) -> None:
         acknowledged, self._acknowledged = self._acknowledged, []
-        for on_durable in acknowledged:
-            _run(on_durable)
+        resume_all(acknowledged)
 
 
 def durability_of(config: BrokerConfig, committer: Committer, loop: asyncio.AbstractEventLoop) -> Durability:
@@ -262,11 +260,16 @@ def begin_journal_anew(journal: Journal, filesystem: Filesystem, data_directory:
     return Journal.open(filesystem, current, journal.limits)
 
 
-def _run(on_durable: OnDurable) -> None:
+def resume(waiter: Callable[[], None]) -> None:
     try:
-        on_durable()
-    except Exception:  # a guard: one waiter's fault must not leave those of other partitions waiting
+        waiter()
+    except Exception:  # a guard: one waiter's fault must not leave those of other partitions and clients waiting
         logger.exception("what waited for the journal failed")
+
+
+def resume_all(waiters: Iterable[Callable[[], None]]) -> None:
+    for waiter in waiters:
+        resume(waiter)
 
 
 def _complete(waiting: asyncio.Future[None]) -> None:

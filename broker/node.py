@@ -147,7 +147,7 @@ class Node:
         member = self._member
         end_of_turn, worker = EndOfTurn(loop), self._machine.new_worker("journal-committer")
         self._committer = Committer(
-            self._journal, loop=loop, on_failure=self._storage_failed, worker=worker, end_of_turn=end_of_turn
+            self._journal, loop=loop, end_of_turn=end_of_turn, on_failure=self._storage_failed, worker=worker
         )
         self._partitions = PartitionTable(
             self._logs,

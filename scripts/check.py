@@ -22,10 +22,12 @@ def steps() -> list[tuple[str, list[str]]]:
     # Beside the interpreter as it was called: resolving the link would leave the virtual environment.
     lint_imports = str(Path(python).with_name("lint-imports"))
     packages = [argument for package in PACKAGES for argument in ("-p", package)]
+    mypy = [python, "-m", "mypy", "--no-error-summary"]
     return [
         ("format", [python, "-m", "ruff", "format", "--check", "--quiet", "."]),
         ("lint", [python, "-m", "ruff", "check", "--quiet", "--no-cache", "."]),
-        ("types", [python, "-m", "mypy", "--strict", "--no-error-summary", *packages]),
+        ("types", [*mypy, "--strict", *packages]),
+        ("of tests", [*mypy, "--config-file", "tests/mypy.ini", "tests"]),
         ("imports", [lint_imports, "--no-logo", "--cache-dir", ".import_linter_cache"]),
     ]
 

@@ -14,20 +14,20 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "raft")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 CHUNK = 50
 HARD = "--hard"
 
 
 def run_chunk(first: int, count: int) -> tuple[Counter[str], list[str]]:
-    from raft_scenario import Scenario
+    from raft_harness.scenario import Scenario
 
     return _run(Scenario, first, count)
 
 
 def run_hard_chunk(first: int, count: int) -> tuple[Counter[str], list[str]]:
-    from raft_hard_scenario import HardScenario
+    from raft_harness.hard_scenario import HardScenario
 
     return _run(HardScenario, first, count)
 

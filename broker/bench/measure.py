@@ -6,7 +6,7 @@ import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +103,9 @@ def _measure_fetch(scenario: Scenario, server: UnderTest, side: str, quick: bool
     read = options_of(scenario, server, quick=quick)
     count = (scenario.prepared_bytes // (_QUICK_SHARE if quick else 1)) // read.message_size
     read = dataclasses.replace(read, topic=f"filled-{count}", message_count=count)
-    faults = 0 if _has_topic(server, read.topic) else _fill(read, server, side)
+    with closing(Cluster(parse_addresses(server.bootstrap))) as cluster:
+        is_filled = _has_topic(cluster, read.topic)
+    faults = 0 if is_filled else _fill(read, server, side)
     warm_up_by_count(read)
     return measurement_of(side, run_benchmark(read, SilentObserver()), server, faults)
 
@@ -118,20 +120,13 @@ def _fill(read: BenchOptions, server: UnderTest, side: str) -> int:
 
 def delete_topic(server: UnderTest, topic: str) -> None:
     """What one scenario wrote is not there when the next is measured; one that wrote nothing has no topic."""
-    cluster = Cluster(parse_addresses(server.bootstrap))
-    try:
-        if not cluster.metadata([topic]).topics[0].error_code:
+    with closing(Cluster(parse_addresses(server.bootstrap))) as cluster:
+        if _has_topic(cluster, topic):
             cluster.delete_topic(topic)
-    finally:
-        cluster.close()
 
 
-def _has_topic(server: UnderTest, topic: str) -> bool:
-    cluster = Cluster(parse_addresses(server.bootstrap))
-    try:
-        return not cluster.metadata([topic]).topics[0].error_code
-    finally:
-        cluster.close()
+def _has_topic(cluster: Cluster, topic: str) -> bool:
+    return not cluster.metadata([topic]).topics[0].error_code
 
 
 class _Background(SilentObserver):

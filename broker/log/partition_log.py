@@ -250,9 +250,7 @@ class PartitionLog(ReadableLog):
         self.log_end_offset = self.written_end_offset
         self._abandoned = error
         try:
-            path = truncation.truncate_to(self, self._journalled_end_offset, repair=True)
-            if path is not None:
-                self.disk.sync(path)
+            self._sync_if_changed(truncation.truncate_to(self, self._journalled_end_offset, repair=True))
         except StorageError as second:
             self.failure = f"{error}; and its half-written tail could not be cut: {second}"
 
@@ -291,8 +289,7 @@ class PartitionLog(ReadableLog):
 
         With a journal, only once the TRUNCATE entry is durable: were the cut known to the segments alone, a replay
         would put the old records behind the new ones."""
-        if (path := self.truncate_unsynced(offset)) is not None:
-            self.disk.sync(path)
+        self._sync_if_changed(self.truncate_unsynced(offset))
 
     def truncate_unsynced(self, offset: int) -> str | None:
         """`truncate_to` but for its last sync: of the file that this answers, before the next append."""
@@ -300,6 +297,10 @@ class PartitionLog(ReadableLog):
         path = truncation.truncate_to(self, offset)
         self._journalled_end_offset = self.written_end_offset
         return path
+
+    def _sync_if_changed(self, path: str | None) -> None:
+        if path is not None:
+            self.disk.sync(path)
 
     def truncate_fully_and_start_at(self, offset: int) -> None:
         """Drop everything; the log is empty and goes on at `offset`.

@@ -76,8 +76,8 @@ class Dispatcher:
         *,
         clock: Clock,
         loop: asyncio.AbstractEventLoop,
+        end_of_turn: EndOfTurn,
         begins_at_once: bool = False,
-        end_of_turn: EndOfTurn | None = None,
     ) -> None:
         """With `begins_at_once` no request of a connection waits for the one before: its sender is a node of ours that
         pipelines what does not depend on each other. Answers go out in order all the same."""
@@ -86,7 +86,7 @@ class Dispatcher:
         self._apis = apis
         self._services = services
         self._loop = loop
-        self._end_of_turn = end_of_turn or EndOfTurn(loop)
+        self._end_of_turn = end_of_turn
         self.request_bytes = RequestBytes()
         self.call_later = loop.call_later
         self._routes: dict[tuple[int, int], _Route] = {}

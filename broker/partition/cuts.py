@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import closing
 from typing import TYPE_CHECKING, Protocol
 
-from broker.background import in_worker
+from broker.background import Drainer, in_worker
 from broker.log import Disk
 from wal import Filesystem, StorageError
 
@@ -44,9 +45,8 @@ class Cuts:
 
     def __init__(self, filesystem: Filesystem, *, loop: asyncio.AbstractEventLoop) -> None:
         self._filesystem = filesystem
-        self._loop = loop
         self._waiting: list[tuple[Partition, LogCut]] = []
-        self._task: asyncio.Task[None] | None = None
+        self._drainer = Drainer("cuts", self._drain, loop=loop)
         self._is_stopped = False
 
     def add(self, partition: Partition, cut: LogCut) -> None:
@@ -55,40 +55,32 @@ class Cuts:
             cut_at_once(partition, cut)
             return
         self._waiting.append((partition, cut))
-        if self._task is None:
-            self._task = self._loop.create_task(self._run(), name="cuts")
+        self._drainer.begin()
 
     async def settled(self) -> None:
         """Return when nothing that was added is still to be done."""
-        while self._task is not None:
-            await asyncio.wait([self._task])
+        await self._drainer.settled()
 
     async def stop(self) -> None:
         """What was added is made; what the journal lets through later is made at once."""
         await self.settled()
         self._is_stopped = True
 
-    async def _run(self) -> None:
-        try:
-            while self._waiting:
-                cuts, self._waiting = self._waiting[:TOGETHER_MAX], self._waiting[TOGETHER_MAX:]
-                errors = await in_worker(self._each, [cut.prepare for _, cut in cuts])
-                cuts = [cut for cut, error in zip(cuts, errors, strict=True) if _goes_on(cut[0], error)]
-                cuts = [cut for cut in cuts if _made(*cut)]
-                errors = await in_worker(self._each, [cut.sync for _, cut in cuts])
-                for (partition, _), error in zip(cuts, errors, strict=True):
-                    if _goes_on(partition, error):
-                        partition.cut_is_durable()
-        finally:
-            self._task = None
+    async def _drain(self) -> None:
+        while self._waiting:
+            cuts, self._waiting = self._waiting[:TOGETHER_MAX], self._waiting[TOGETHER_MAX:]
+            errors = await in_worker(self._each, [cut.prepare for _, cut in cuts])
+            cuts = [cut for cut, error in zip(cuts, errors, strict=True) if _goes_on(cut[0], error)]
+            cuts = [cut for cut in cuts if _made(*cut)]
+            errors = await in_worker(self._each, [cut.sync for _, cut in cuts])
+            for (partition, _), error in zip(cuts, errors, strict=True):
+                if _goes_on(partition, error):
+                    partition.cut_is_durable()
 
     def _each(self, steps: list[Callable[[Disk], None]]) -> list[StorageError | None]:
         """In the worker: what became of each."""
-        disk = Disk(self._filesystem, 4)
-        try:
+        with closing(Disk(self._filesystem, 4)) as disk:
             return [_failure_of(step, disk) for step in steps]
-        finally:
-            disk.close()
 
 
 def cut_at_once(partition: Partition, cut: LogCut) -> None:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import closing
 from posixpath import dirname
 
-from broker.background import in_worker
+from broker.background import Drainer, in_worker
 from broker.log import Disk, PartitionLog
 from wal import Filesystem, StorageError, SyncFailed
 
@@ -27,56 +28,52 @@ class NewNames:
 
     def __init__(self, filesystem: Filesystem, *, loop: asyncio.AbstractEventLoop) -> None:
         self._filesystem = filesystem
-        self._loop = loop
         self._waiting: dict[PartitionLog, None] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._drainer = Drainer("new-names", self._drain, loop=loop)
 
     def add(self, log: PartitionLog) -> None:
         if log.created_files:
             self._waiting[log] = None
-            if self._task is None:
-                self._task = self._loop.create_task(self._run(), name="new-names")
+            self._drainer.begin()
 
     async def settled(self) -> None:
         """Return when nothing that was added is still to be done."""
-        while self._task is not None:
-            await asyncio.wait([self._task])
+        await self._drainer.settled()
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        await self._drainer.cancel()
 
-    async def _run(self) -> None:
-        try:
-            while self._waiting:
-                logs = list(self._waiting)[:TOGETHER_MAX]
-                names = {log: tuple(log.created_files) for log in logs if log.created_files}
-                for log in logs:
-                    del self._waiting[log]
-                for log, error in (await in_worker(self._sync, names)).items():
-                    _settled(log, names[log], error)
-        finally:
-            self._task = None
+    async def _drain(self) -> None:
+        while self._waiting:
+            logs = list(self._waiting)[:TOGETHER_MAX]
+            names = {log: tuple(log.created_files) for log in logs if log.created_files}
+            for log in logs:
+                del self._waiting[log]
+            for log, error in (await in_worker(self._sync, names)).items():
+                _settled(log, names[log], error)
 
     def _sync(self, names: dict[PartitionLog, tuple[str, ...]]) -> dict[PartitionLog, StorageError | None]:
         """In the worker: what became of each."""
-        disk = Disk(self._filesystem)
-        outcomes: dict[PartitionLog, StorageError | None] = {}
-        for log, paths in names.items():
-            try:
-                for path in paths:
-                    disk.sync(path)
-                disk.sync_directory(log.directory)
-                outcomes[log] = None
-            except StorageError as error:
-                outcomes[log] = error
-        for parent in {dirname(log.directory) for log in names}:
-            try:
-                disk.sync_directory(parent)
-            except StorageError as error:
-                outcomes |= {log: error for log in names if dirname(log.directory) == parent}
-        return outcomes
+        with closing(Disk(self._filesystem, 4)) as disk:
+            return _synced(disk, names)
+
+
+def _synced(disk: Disk, names: dict[PartitionLog, tuple[str, ...]]) -> dict[PartitionLog, StorageError | None]:
+    outcomes: dict[PartitionLog, StorageError | None] = {}
+    for log, paths in names.items():
+        try:
+            for path in paths:
+                disk.sync(path)
+            disk.sync_directory(log.directory)
+            outcomes[log] = None
+        except StorageError as error:
+            outcomes[log] = error
+    for parent in {dirname(log.directory) for log in names}:
+        try:
+            disk.sync_directory(parent)
+        except StorageError as error:
+            outcomes |= {log: error for log in names if dirname(log.directory) == parent}
+    return outcomes
 
 
 def _settled(log: PartitionLog, paths: tuple[str, ...], error: StorageError | None) -> None:

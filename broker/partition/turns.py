@@ -6,13 +6,10 @@ one wait a request, and one callback a turn, instead of one for each partition o
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from functools import partial
 
-from broker.durability import Durability
-
-logger = logging.getLogger(__name__)
+from broker.durability import Durability, resume_all
 
 _Waiters = list[Callable[[], None]]
 
@@ -50,8 +47,4 @@ class Turns:
             self._end(turn)
 
     def _end(self, turn: int) -> None:
-        for waiter in self._written.pop(turn, ()):
-            try:
-                waiter()
-            except Exception:  # a guard: one request's fault must not leave those of other clients waiting
-                logger.exception("what waited for the journal failed")
+        resume_all(self._written.pop(turn, ()))

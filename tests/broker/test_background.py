@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from broker.background import BackgroundTasks, in_worker
+from broker.background import BackgroundTasks, Drainer, in_worker
 
 
 def test_stop_waits_for_the_work_on_a_thread() -> None:
@@ -51,3 +51,28 @@ def test_a_run_that_fails_is_run_again() -> None:
         await background.stop()
 
     asyncio.run(scenario())
+
+
+def test_a_drainer_has_one_task_at_a_time_and_begins_anew_for_what_comes_later() -> None:
+    gathered: list[int] = []
+    drained: list[list[int]] = []
+
+    async def drain() -> None:
+        while gathered:
+            drained.append(gathered[:])
+            gathered.clear()
+            await asyncio.sleep(0)
+
+    async def scenario() -> None:
+        drainer = Drainer("drain", drain, loop=asyncio.get_running_loop())
+        for number in (1, 2):
+            gathered.append(number)
+            drainer.begin()
+        await drainer.settled()
+        gathered.append(3)
+        drainer.begin()
+        await drainer.settled()
+        await drainer.cancel()
+
+    asyncio.run(scenario())
+    assert drained == [[1, 2], [3]]

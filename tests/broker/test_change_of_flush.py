@@ -19,7 +19,7 @@ def produce(broker: BrokerProcess, value: bytes) -> None:
 
 def values(broker: BrokerProcess) -> list[bytes | None]:
     with RawClient(broker.bootstrap) as client:
-        return [record.value for record in records_of(client.fetch("orders", 0).records)]
+        return [record.value for record in records_of(client.fetch("orders", 0).records or b"")]
 
 
 def test_what_was_written_without_the_journal_stays_when_the_journal_is_replayed(start_broker: StartBroker) -> None:

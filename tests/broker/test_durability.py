@@ -9,12 +9,14 @@ import pytest
 from simulation import SimulatedFilesystem
 
 from broker.durability import Committer, IntervalCommitter, PageCache
+from broker.end_of_turn import EndOfTurn
 from wal import Journal, StorageError
 
 
 def committer_on(disk: SimulatedFilesystem, failures: list[StorageError]) -> Committer:
     disk.make_directory("journal")
-    return Committer(Journal.open(disk, "journal"), loop=asyncio.get_running_loop(), on_failure=failures.append)
+    loop = asyncio.get_running_loop()
+    return Committer(Journal.open(disk, "journal"), loop=loop, end_of_turn=EndOfTurn(loop), on_failure=failures.append)
 
 
 def test_waiters_resume_in_order_and_catching_up_comes_after_them() -> None:

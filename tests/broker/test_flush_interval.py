@@ -8,6 +8,7 @@ import pytest
 from simulation import SimulatedFilesystem
 
 from broker.durability import GATHERED_BYTES_MAX, Committer, IntervalCommitter
+from broker.end_of_turn import EndOfTurn
 from wal import Journal, StorageError
 
 
@@ -17,7 +18,7 @@ class Interval:
     def __init__(self, *, interval_messages: int | None = None) -> None:
         loop = asyncio.get_running_loop()
         self.journal = Journal.open(SimulatedFilesystem(seed=1), "data/journal")
-        self.committer = Committer(self.journal, loop=loop, on_failure=self._failed)
+        self.committer = Committer(self.journal, loop=loop, end_of_turn=EndOfTurn(loop), on_failure=self._failed)
         self.durability = IntervalCommitter(
             self.committer, loop=loop, interval_ms=600_000, interval_messages=interval_messages
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -27,7 +28,7 @@ def producer_of(broker: BrokerProcess) -> Producer:
     return Producer({"bootstrap.servers": broker.bootstrap, "enable.idempotence": True, "linger.ms": 0})
 
 
-def produce(producer: Producer, topic: str, records: list[tuple[str, str | None]]) -> None:
+def produce(producer: Producer, topic: str, records: Sequence[tuple[str, str | None]]) -> None:
     for key, value in records:
         producer.produce(topic, key=key, value=value)
     assert producer.flush(30) == 0

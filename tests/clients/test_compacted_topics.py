@@ -35,7 +35,7 @@ def read_with_kafka_python(bootstrap: str, topic: str) -> dict[bytes, bytes | No
 @pytest.mark.parametrize("codec", ["none", "gzip", "snappy", "lz4", "zstd"])
 def test_only_the_last_value_of_each_key_remains_and_offsets_stay(eager: BrokerProcess, topic: str, codec: str) -> None:
     configs = {"cleanup.policy": "compact", "segment.ms": "100", "min.cleanable.dirty.ratio": "0.01"}
-    create_topic(eager.bootstrap, topic, **configs)
+    create_topic(eager.bootstrap, topic, configs=configs)
     client = producer(eager.bootstrap, enable_idempotence=True, compression_type=codec, linger_ms=20)
     written = 0
     state: dict[bytes, tuple[int, bytes | None]] = {}
@@ -64,7 +64,7 @@ def test_only_the_last_value_of_each_key_remains_and_offsets_stay(eager: BrokerP
 
 def test_what_was_compacted_is_there_after_kill_9_and_the_offsets_go_on(eager: BrokerProcess, topic: str) -> None:
     configs = {"cleanup.policy": "compact", "segment.ms": "100", "min.cleanable.dirty.ratio": "0.01"}
-    create_topic(eager.bootstrap, topic, **configs)
+    create_topic(eager.bootstrap, topic, configs=configs)
     client = producer(eager.bootstrap, reconnect_backoff_max_ms=300)
     written = 0
     while len(read_partition(eager.bootstrap, topic)) > written / 2 or not written:

@@ -54,7 +54,7 @@ def result(futures: dict[Any, Any]) -> Any:
 def refusal(futures: dict[Any, Any]) -> KafkaError:
     with pytest.raises(KafkaException) as refused:
         result(futures)
-    return refused.value.args[0]  # type: ignore[no-any-return]
+    return refused.value.args[0]
 
 
 def configs_of(admin: AdminClient, kind: ResourceType, name: str) -> dict[str, ConfigEntry]:
@@ -125,7 +125,7 @@ def test_a_name_that_kafka_refuses(admin: AdminClient, name: str) -> None:
 
 def test_numbers_that_cannot_be(admin: AdminClient, topic: str) -> None:
     def code(partitions: int, replicas: int) -> int:
-        return refusal(admin.create_topics([NewTopic(topic, partitions, replicas)])).code()
+        return int(refusal(admin.create_topics([NewTopic(topic, partitions, replicas)])).code())
 
     assert code(0, 1) == KafkaError.INVALID_PARTITIONS
     assert code(1, 3) == KafkaError.INVALID_REPLICATION_FACTOR
@@ -162,7 +162,7 @@ def test_partitions_are_added_and_never_taken_away(admin: AdminClient, broker: B
 
 
 def test_topic_configs_are_described_with_their_source(admin: AdminClient, broker: BrokerProcess, topic: str) -> None:
-    create_topic(broker.bootstrap, topic, **{"cleanup.policy": "compact"})
+    create_topic(broker.bootstrap, topic, configs={"cleanup.policy": "compact"})
 
     configs = configs_of(admin, ResourceType.TOPIC, topic)
 
@@ -175,7 +175,7 @@ def test_topic_configs_are_described_with_their_source(admin: AdminClient, broke
 
 
 def test_topic_configs_are_altered_incrementally(admin: AdminClient, broker: BrokerProcess, topic: str) -> None:
-    create_topic(broker.bootstrap, topic, **{"retention.ms": "1000000", "cleanup.policy": "delete"})
+    create_topic(broker.bootstrap, topic, configs={"retention.ms": "1000000", "cleanup.policy": "delete"})
 
     def alter(name: str, operation: AlterConfigOpType, value: str | None = None) -> dict[Any, Any]:
         entry = ConfigEntry(name, value, incremental_operation=operation)
@@ -199,7 +199,7 @@ def test_topic_configs_are_altered_incrementally(admin: AdminClient, broker: Bro
 def test_altering_all_configs_at_once_drops_what_is_not_named(
     admin: AdminClient, broker: BrokerProcess, topic: str
 ) -> None:
-    create_topic(broker.bootstrap, topic, **{"retention.ms": "1000000"})
+    create_topic(broker.bootstrap, topic, configs={"retention.ms": "1000000"})
 
     result(admin.alter_configs([ConfigResource(ResourceType.TOPIC, topic, set_config={"segment.ms": "60000"})]))
 

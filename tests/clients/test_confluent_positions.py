@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 import pytest
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, OFFSET_INVALID, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, OFFSET_INVALID, Consumer, KafkaError, TopicPartition
 from harness.broker_process import BrokerProcess
-from harness.confluent import DEADLINE_S, Consumer, consumer, create_topic, deliver, poll_until, producer, take
+from harness.confluent import DEADLINE_S, consumer, create_topic, deliver, poll_until, producer, take
 
 
 def numbers(client: Consumer, count: int) -> list[int]:

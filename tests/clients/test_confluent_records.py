@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException
@@ -50,7 +51,7 @@ def test_idempotent_records_are_there_once_and_in_order(broker: BrokerProcess, t
 
 
 def test_keys_values_and_headers_may_be_null_or_empty(broker: BrokerProcess, topic: str) -> None:
-    sent = [
+    sent: list[dict[str, Any]] = [
         {"key": None, "value": None},
         {"key": b"", "value": b""},
         {"key": b"k", "value": None},
@@ -85,7 +86,7 @@ def test_a_timestamp_is_kept_as_the_producer_gave_it(broker: BrokerProcess, topi
 
 @pytest.mark.parametrize("codec", CODECS)
 def test_with_log_append_time_the_broker_stamps(broker: BrokerProcess, topic: str, codec: str) -> None:
-    create_topic(broker.bootstrap, topic, **{"message.timestamp.type": "LogAppendTime"})
+    create_topic(broker.bootstrap, topic, configs={"message.timestamp.type": "LogAppendTime"})
     before_ms = int(time.time() * 1000)
     client = producer(broker.bootstrap, compression_type=codec)
 
@@ -101,7 +102,7 @@ def test_with_log_append_time_the_broker_stamps(broker: BrokerProcess, topic: st
 
 @pytest.mark.parametrize("codec", ["none", "lz4", "zstd"])
 def test_a_message_of_many_megabytes(broker: BrokerProcess, topic: str, codec: str) -> None:
-    create_topic(broker.bootstrap, topic, **{"max.message.bytes": "12582912"})
+    create_topic(broker.bootstrap, topic, configs={"max.message.bytes": "12582912"})
     value = bytes(range(256)) * (10 * 1024 * 1024 // 256)
     client = producer(broker.bootstrap, compression_type=codec, message_max_bytes=12_000_000)
 
@@ -113,7 +114,7 @@ def test_a_message_of_many_megabytes(broker: BrokerProcess, topic: str, codec: s
 
 
 def test_a_message_that_is_too_large_is_refused_and_the_next_is_taken(broker: BrokerProcess, topic: str) -> None:
-    create_topic(broker.bootstrap, topic, **{"max.message.bytes": "1000"})
+    create_topic(broker.bootstrap, topic, configs={"max.message.bytes": "1000"})
     client = producer(broker.bootstrap)
 
     error = delivery_error(client, topic, value=b"x" * 2000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from confluent_kafka import ConsumerGroupState, KafkaError
@@ -22,7 +23,7 @@ def members(broker: BrokerProcess, topic: str) -> Iterator[Members]:
 
 @pytest.mark.parametrize("assignor", ["range", "roundrobin", "cooperative-sticky"])
 def test_partitions_are_shared_as_members_come_and_go(members: Members, assignor: str) -> None:
-    strategy = {"partition_assignment_strategy": assignor}
+    strategy: dict[str, Any] = {"partition_assignment_strategy": assignor}
     members.join("a", **strategy)
     members.until(lambda: members.cover(6))
     members.join("b", **strategy)
@@ -38,7 +39,7 @@ def test_partitions_are_shared_as_members_come_and_go(members: Members, assignor
 
 def test_cooperative_members_keep_reading_what_they_keep(members: Members, broker: BrokerProcess) -> None:
     """KIP-429: of six partitions only the three that move are ever revoked."""
-    strategy = {"partition_assignment_strategy": "cooperative-sticky"}
+    strategy: dict[str, Any] = {"partition_assignment_strategy": "cooperative-sticky"}
     first = members.join("a", **strategy)
     members.until(lambda: members.cover(6))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,6 +32,9 @@ class HeldLoop(asyncio.SelectorEventLoop):
         self.turns = 0
         super().__init__(_NeverWaits())
         self._clock_resolution = 1e-6
+        # Of asyncio's own loop; its stubs do not name them.
+        self._ready: deque[asyncio.Handle]
+        self._scheduled: list[asyncio.TimerHandle]
         self.failures: list[dict[str, Any]] = []
         self.set_exception_handler(lambda _, context: self.failures.append(context))
 

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Self
 
 from harness.broker_process import BrokerProcess
 from harness.ports import free_ports
@@ -45,7 +46,7 @@ class ClusterProcess:
         }
         return BrokerProcess(self.directory / f"node-{node_id}", settings, port=self.client_ports[node_id])
 
-    def start(self) -> ClusterProcess:
+    def start(self) -> Self:
         """All at once: no node is ready before a majority is there."""
         with ThreadPoolExecutor(len(self.nodes)) as pool:
             list(pool.map(BrokerProcess.start, self.nodes.values()))
@@ -69,7 +70,7 @@ class ClusterProcess:
     def log_text(self) -> str:
         return "\n".join(f"--- node {node_id}\n{node.log_text()}" for node_id, node in self.nodes.items())
 
-    def __enter__(self) -> ClusterProcess:
+    def __enter__(self) -> Self:
         try:
             return self.start()
         except BaseException:

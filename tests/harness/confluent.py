@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -118,7 +118,7 @@ def read_partition(bootstrap: str, topic: str, partition: int = 0, **settings: A
     raise AssertionError(f"{topic}-{partition} had no end within {DEADLINE_S} s")
 
 
-def create_topic(bootstrap: str, topic: str, partitions: int = 1, **configs: str) -> None:
+def create_topic(bootstrap: str, topic: str, partitions: int = 1, *, configs: Mapping[str, str] | None = None) -> None:
     client = AdminClient({"bootstrap.servers": bootstrap})
-    new = NewTopic(topic, num_partitions=partitions, replication_factor=1, config=dotted(configs))
+    new = NewTopic(topic, num_partitions=partitions, replication_factor=1, config=dict(configs or {}))
     client.create_topics([new])[topic].result(DEADLINE_S)

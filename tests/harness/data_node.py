@@ -39,15 +39,19 @@ class DataNode:
         self.services = services_of(metadata)
         logs = LogManager(self.disk, "data/logs")
         logs.load_all()
+        self.end_of_turn = EndOfTurn(metadata.loop)
         self.committer = Committer(
-            Journal.open(self.disk, "data/journal"), loop=metadata.loop, on_failure=self._storage_failed
+            Journal.open(self.disk, "data/journal"),
+            loop=metadata.loop,
+            end_of_turn=self.end_of_turn,
+            on_failure=self._storage_failed,
         )
         self.partitions = PartitionTable(
             logs,
             node_id=NODE_ID,
             durability=self.committer,
             clock=self.services.clock,
-            end_of_turn=EndOfTurn(metadata.loop),
+            end_of_turn=self.end_of_turn,
             log_config_of=lambda topic: LogConfig(),
         )
         self.services.partitions = self.partitions

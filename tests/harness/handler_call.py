@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from broker.clock import SystemClock
 from broker.handlers.services import Services
 from broker.request import RequestContext
 from harness.metadata_node import LISTENER, NODE_ID, MetadataNode
-from protocol import decode, encode
+from protocol import Message, decode, encode
 from protocol.messages import REQUESTS, RESPONSES
 
-Request = TypeVar("Request")
-Response = TypeVar("Response")
+Request = TypeVar("Request", bound=Message)
+Response = TypeVar("Response", bound=Message)
 
 
 def services_of(node: MetadataNode) -> Services:
@@ -40,6 +40,18 @@ def services_of(node: MetadataNode) -> Services:
     )
 
 
+@overload
+def call(
+    node: MetadataNode,
+    handle: Callable[[Services, RequestContext, Request], Coroutine[Any, Any, Response]],
+    request: Request,
+    *,
+    version: int,
+    listener: str = LISTENER,
+) -> Response: ...
+
+
+@overload
 def call(
     node: MetadataNode,
     handle: Callable[[Services, RequestContext, Request], Response | Coroutine[Any, Any, Response]],
@@ -47,7 +59,28 @@ def call(
     *,
     version: int,
     listener: str = LISTENER,
-) -> Response:
+) -> Response: ...
+
+
+@overload
+def call(
+    node: MetadataNode,
+    handle: Callable[[Services, RequestContext, Request], Response],
+    request: Request,
+    *,
+    version: int,
+    listener: str = LISTENER,
+) -> Response: ...
+
+
+def call(
+    node: MetadataNode,
+    handle: Callable[[Services, RequestContext, Request], Any],
+    request: Request,
+    *,
+    version: int,
+    listener: str = LISTENER,
+) -> Any:
     request_type = type(request)
     key = next(key for key, message in REQUESTS.items() if message is request_type)
     arrived = decode(request_type, version, encode(request, version))

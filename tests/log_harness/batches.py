@@ -22,7 +22,7 @@ def keyed_batch(
     return build_batch(records, base_offset=base_offset, **fields)
 
 
-def records_of(data: bytes) -> list[Record]:
+def records_of(data: bytes | memoryview) -> list[Record]:
     """Every record of whole batches, control records too."""
     found: list[Record] = []
     for position, header in iterate_batches(data):

@@ -58,7 +58,7 @@ class LogOnDisk:
     def write_out(self) -> None:
         parts = self.log.write_out_entry()
         if parts:
-            self.entries.append(Entry(len(self.entries) + 1, 1, b"".join(parts)))
+            self.entries.append(Entry(len(self.entries) + 1, 1, memoryview(b"".join(parts))))
 
     def kill(self, *, power_loss: bool = False) -> None:
         """The process dies and starts again; with `power_loss` the machine."""

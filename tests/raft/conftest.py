@@ -1,14 +1,10 @@
-"""Makes the helpers beside the tests importable, and adds `--rewrite` for the transcripts."""
+"""Adds `--rewrite` for the transcripts."""
 
 from __future__ import annotations
 
 import contextlib
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

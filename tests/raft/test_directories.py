@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from raft_harness import TOO_MANY, Member, changes, only
+from raft_harness.members import TOO_MANY, Member, changes, only
 
 from raft import Change, ChangeKind, Configuration, Refusal, Refused, Role, apply_changes
 from raft.membership import ConfigurationError
@@ -49,13 +49,13 @@ class TestDirectories:
     def test_a_voter_whose_disk_was_replaced_neither_votes_nor_campaigns(self) -> None:
         """It has forgotten its votes: with them it could elect a second leader in one term."""
         configuration = Configuration({1: self.A, 2: self.A, 3: self.A})
-        returned = Member(2, configuration, directory_id=self.B)  # type: ignore[arg-type]
+        returned = Member(2, configuration, directory_id=self.B)
         [answer] = returned.step(VoteRequest(1, 1, 2, 0, 0, recipient_directory=self.A))
         assert not answer.granted  # type: ignore[union-attr]
         returned.tick(100)
         assert returned.role is Role.FOLLOWER
 
     def test_vote_requests_name_the_disk_that_is_meant(self) -> None:
-        candidate = Member(1, Configuration({1: self.A, 2: self.B}), directory_id=self.A)  # type: ignore[arg-type]
+        candidate = Member(1, Configuration({1: self.A, 2: self.B}), directory_id=self.A)
         [request] = only(VoteRequest, candidate.campaign())
         assert request.recipient_directory == self.B

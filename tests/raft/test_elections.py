@@ -1,9 +1,9 @@
-"""Elections: etcd's cases on votes, pre-votes, check-quorum and stepping down (named in raft_etcd_cases)."""
+"""Elections: etcd's cases on votes, pre-votes, check-quorum and stepping down (named in raft_harness.etcd_cases)."""
 
 from __future__ import annotations
 
 import pytest
-from raft_harness import (
+from raft_harness.members import (
     CANDIDATE,
     FIVE,
     FOLLOWER,

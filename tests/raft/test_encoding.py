@@ -81,7 +81,7 @@ def test_a_corrupted_message_is_an_error_or_another_message(message: Message, da
     encoded = bytearray(encode_message(message))
     encoded[data.draw(st.integers(0, len(encoded) - 1))] ^= data.draw(st.integers(1, 255))
     with contextlib.suppress(MessageError):
-        decode_message(encoded)
+        decode_message(bytes(encoded))
 
 
 @given(st.binary(max_size=200))
@@ -99,14 +99,14 @@ def test_another_version_is_refused_by_name() -> None:
     encoded = bytearray(encode_message(m.TimeoutNow(1, 2, 3)))
     encoded[0] = 2
     with pytest.raises(MessageError, match="version 2, this node speaks 1"):
-        decode_message(encoded)
+        decode_message(bytes(encoded))
 
 
 def test_a_kind_that_does_not_exist_is_refused() -> None:
     encoded = bytearray(encode_message(m.TimeoutNow(1, 2, 3)))
     encoded[1] = 99
     with pytest.raises(MessageError, match="unknown kind of message 99"):
-        decode_message(encoded)
+        decode_message(bytes(encoded))
 
 
 def test_the_header_is_as_its_ruler_says() -> None:

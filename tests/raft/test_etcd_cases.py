@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from pathlib import Path
-
 import pytest
-from raft_etcd_cases import OTHER_TESTS, RAFT_TEST, TRACES
-
-HERE = Path(__file__).parent
+from raft_harness.etcd_cases import OTHER_TESTS, RAFT_TEST, TRACES
+from raft_harness.named_tests import HERE, module_named
 
 
 def test_all_118_are_there() -> None:
@@ -28,7 +24,7 @@ def test_it_is_where_the_table_says(name: str) -> None:
         assert (HERE / f"{place}.txt").exists()
         return
     module, _, path = place.partition("::")
-    found: object = importlib.import_module(module)
+    found: object = module_named(module)
     for part in path.split("."):
         found = getattr(found, part)
     assert callable(found)

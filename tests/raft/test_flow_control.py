@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from raft_harness import TWO, Member, Network, leader, only, replicating
+from raft_harness.members import TWO, Member, Network, leader, only, replicating
 
 from raft import Configuration, MemoryStorage
 from raft.messages import AppendRequest, AppendResponse, Heartbeat

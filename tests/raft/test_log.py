@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from raft_harness import entries, storage_with
+from raft_harness.members import entries, storage_with
 
 from raft import Configuration, Entry, EntryKind, HardState, MemoryStorage, SnapshotMetadata
 from raft.log import RaftLog

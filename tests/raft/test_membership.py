@@ -9,7 +9,7 @@ again, and node 0 is a node like any other in Kafka.
 from __future__ import annotations
 
 import pytest
-from raft_harness import TOO_MANY, Member, Network, changes, only
+from raft_harness.members import TOO_MANY, Member, Network, changes, only
 
 from raft import Change, ChangeKind, Configuration, Outcome, Refusal, Refused, Role, apply_changes
 from raft.encoding import encode_configuration

@@ -5,14 +5,14 @@ A mutant is caught by seeds of the simulator (any within the range) or by a name
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from inspect import isfunction
 
 import pytest
-import raft_mutants
-from raft_hard_scenario import HardScenario
-from raft_scenario import Scenario
+from raft_harness import mutants
+from raft_harness.hard_scenario import HardScenario
+from raft_harness.named_tests import module_named
+from raft_harness.scenario import Scenario
 
 # Where to begin: the first seed that caught it when this was written. Others follow if it does not any more.
 BY_SIMULATOR = {
@@ -80,7 +80,7 @@ BY_TEST = {
 
 def named_test(name: str) -> Callable[[], None]:
     module, *path = name.split(".")
-    found: object = importlib.import_module(module)
+    found: object = module_named(module)
     if len(path) == 2:
         found = getattr(found, path[0])()
     return getattr(found, path[-1])  # type: ignore[no-any-return]
@@ -88,13 +88,13 @@ def named_test(name: str) -> Callable[[], None]:
 
 @pytest.mark.parametrize("mutant", BY_SIMULATOR)
 def test_the_simulator_catches(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    getattr(raft_mutants, mutant)(monkeypatch)
+    getattr(mutants, mutant)(monkeypatch)
     assert_caught(Scenario, BY_SIMULATOR[mutant])
 
 
 @pytest.mark.parametrize("mutant", BY_HARD_SIMULATOR)
 def test_the_simulator_catches_in_hard_weather(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    getattr(raft_mutants, mutant)(monkeypatch)
+    getattr(mutants, mutant)(monkeypatch)
     assert_caught(HardScenario, BY_HARD_SIMULATOR[mutant])
 
 
@@ -111,13 +111,13 @@ def assert_caught(scenario: type[Scenario], first: int) -> None:
 def test_a_named_test_catches(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     test = named_test(BY_TEST[mutant])
     test()
-    getattr(raft_mutants, mutant)(monkeypatch)
+    getattr(mutants, mutant)(monkeypatch)
     with pytest.raises((AssertionError, pytest.fail.Exception)):
         test()
 
 
 def test_every_mutant_is_in_the_table() -> None:
     functions = {
-        name for name, each in vars(raft_mutants).items() if isfunction(each) and each.__module__ == "raft_mutants"
+        name for name, each in vars(mutants).items() if isfunction(each) and each.__module__ == mutants.__name__
     }
     assert functions == set(BY_SIMULATOR) | set(BY_HARD_SIMULATOR) | set(BY_TEST)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from raft_harness import Member, Network, entries, only
+from raft_harness.members import Member, Network, entries, only
 
 from raft import NO_NODE, Configuration, Role
 from raft.messages import AppendRequest, AppendResponse, Heartbeat, Message, VoteRequest, VoteResponse

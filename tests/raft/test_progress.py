@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from raft_harness import entries
+from raft_harness.members import entries
 
 from raft import Configuration, SnapshotMetadata
 from raft.progress import Inflights, Progress, ProgressState

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from raft_harness import Member, Network, entries
+from raft_harness.members import Member, Network, entries
 
 from raft import Configuration, Outcome, RaftNode, Refusal, Refused, Settled
 from raft.messages import AppendRequest, Heartbeat, SnapshotChunk, SnapshotMetadata

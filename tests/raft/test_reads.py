@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from raft_harness import Member, Network, only
+from raft_harness.members import Member, Network, only
 
 from raft import Configuration, Message, ReadState, Refusal, Refused, Role
 from raft.messages import AppendRequest, Heartbeat, HeartbeatResponse, ReadIndexRequest, ReadIndexResponse

@@ -1,9 +1,9 @@
-"""Replication: etcd's cases on appends, acknowledgements, flow control and commit (named in raft_etcd_cases)."""
+"""Replication: etcd's cases on appends, acknowledgements, flow control, commit (named in raft_harness.etcd_cases)."""
 
 from __future__ import annotations
 
 import pytest
-from raft_harness import TWO, Member, Network, entries, leader, only, replicating
+from raft_harness.members import TWO, Member, Network, entries, leader, only, replicating
 
 from raft import Change, ChangeKind, Configuration, Message, Role
 from raft.messages import AppendRequest, AppendResponse, Heartbeat, HeartbeatResponse

@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import inf
 
 import pytest
-from raft_hard_scenario import HardScenario
-from raft_linearizability import Operation, is_linearizable
-from raft_scenario import Scenario
+from raft_harness.hard_scenario import HardScenario
+from raft_harness.linearizability import Operation, is_linearizable
+from raft_harness.scenario import Scenario
 
 SEEDS = 300
 HARD_SEEDS = 100

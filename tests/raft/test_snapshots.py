@@ -1,9 +1,11 @@
-"""Snapshots: sent in chunks, resumed, installed; etcd's snapshot cases (named in raft_etcd_cases)."""
+"""Snapshots: sent in chunks, resumed, installed; etcd's snapshot cases (named in raft_harness.etcd_cases)."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from raft_harness import Member, Network, entries, only
+from raft_harness.members import Member, Network, entries, only
 
 from raft import Configuration, Message, Role, SnapshotMetadata
 from raft.messages import (
@@ -19,7 +21,7 @@ TWO = Configuration.of(1, 2)
 CONTENT = bytes(range(100))
 
 
-def compacted_leader(**config: int) -> Member:
+def compacted_leader(**config: Any) -> Member:
     """Leads with a snapshot of everything; node 2 is alive and needs it."""
     leader = Member(1, TWO, *[1] * 10, committed=10, term=1, **config)
     leader.drain()
@@ -113,7 +115,7 @@ class TestChunks:
 
     def test_a_lost_chunk_is_repeated_after_a_heartbeat(self) -> None:
         network = self.network()
-        lost = []
+        lost: list[Message] = []
 
         def lose_one(message: Message) -> bool:
             if isinstance(message, SnapshotChunk) and message.position == 60 and not lost:

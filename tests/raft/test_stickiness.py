@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from raft_harness import CANDIDATE, FOLLOWER, LEADER, PRE_CANDIDATE, Member, Network
+from raft_harness.members import CANDIDATE, FOLLOWER, LEADER, PRE_CANDIDATE, Member, Network
 
 from raft import NO_NODE, Configuration, Role
 from raft.messages import (

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
-from raft_harness import Member, Network
+from raft_harness.members import Member, Network
 
 from raft import NO_NODE, Change, ChangeKind, Configuration, Message, Refusal, Refused, Role
 from raft.messages import AppendResponse, TimeoutNow, VoteResponse
@@ -110,10 +112,11 @@ def test_given_up_after_an_election_timeout(network: Network) -> None:
 
 def test_proposals_are_refused_meanwhile(network: Network) -> None:
     start_pending(network)
-    for ask in (
+    asks: tuple[Callable[[], object], ...] = (
         lambda: network[1].node.propose(b"x"),
         lambda: network[1].node.propose_configuration_change([Change(ChangeKind.ADD_LEARNER, 4)]),
-    ):
+    )
+    for ask in asks:
         with pytest.raises(Refused) as caught:
             ask()
         assert (caught.value.reason, caught.value.leader) == (Refusal.TRANSFERRING, 3)

@@ -172,7 +172,7 @@ class BrokerMachine:
 
     @property
     def is_paused(self) -> bool:
-        return self.is_running and self.process.is_paused
+        return self.process is not None and not self.process.is_dead and self.process.is_paused
 
     @property
     def table(self) -> PartitionTable | None:

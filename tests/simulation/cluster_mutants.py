@@ -85,7 +85,7 @@ def a_batch_that_came_before_is_appended_again(patch: pytest.MonkeyPatch) -> Non
 
 
 def a_coordinator_answers_before_the_commit(patch: pytest.MonkeyPatch) -> None:
-    def answer(self: PartitionRuntime[Any], to: asyncio.Future[Any], response: object) -> None:
+    def answer(self: PartitionRuntime[Any, Any], to: asyncio.Future[Any], response: object) -> None:
         _deliver(to, response)
 
     patch.setattr(PartitionRuntime, "_answer", answer)

@@ -166,7 +166,7 @@ class _Attempt:
         self._port = port
         self._sent = 0
         self._is_answered = False
-        self.connected: asyncio.Future[Any] = process.loop.create_future()
+        self.connected: asyncio.Future[tuple[asyncio.Transport, asyncio.BaseProtocol]] = process.loop.create_future()
 
     @property
     def _is_over(self) -> bool:

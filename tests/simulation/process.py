@@ -91,7 +91,7 @@ class Process:
         self.life = life
         self.rng = random.Random(machine.rng.getrandbits(64))
         self.endpoints: dict[Endpoint, None] = {}
-        self.loop = ProcessLoop(self)
+        self.loop = ProcessLoop(self)  # type: ignore[abstract]
         self.world.closing.append(self.close)
 
     @property

@@ -5,6 +5,8 @@ next turn comes no sooner than `TURN_S` later. So processes work beside each oth
 was killed never turns again: its tasks simply stop, without CancelledError and without `finally`, as in life.
 """
 
+# The loop takes any callback with any arguments; asyncio's stubs tie one to the other.
+# mypy: disable-error-code="override"
 from __future__ import annotations
 
 import asyncio
@@ -93,7 +95,7 @@ class ProcessLoop(asyncio.AbstractEventLoop):
         try:
             for _ in range(len(ready)):
                 handle = ready.popleft()
-                if handle._cancelled:  # type: ignore[attr-defined]
+                if handle._cancelled:
                     continue
                 try:
                     handle._context.run(handle._callback, *handle._args)  # type: ignore[attr-defined]
@@ -135,7 +137,7 @@ class ProcessLoop(asyncio.AbstractEventLoop):
         tasks, self._tasks_of_the_dead = self._tasks_of_the_dead, []
         for task in tasks:
             try:
-                task.get_coro().close()  # type: ignore[union-attr]
+                task.get_coro().close()
             except BaseException:  # noqa: BLE001 - nobody is left whom it could concern
                 continue
 
@@ -144,7 +146,7 @@ class ProcessLoop(asyncio.AbstractEventLoop):
     def create_future(self) -> asyncio.Future[Any]:
         return asyncio.Future(loop=self)
 
-    def create_task(  # type: ignore[override]
+    def create_task(
         self, coro: Coroutine[Any, Any, Any], *, name: str | None = None, context: contextvars.Context | None = None
     ) -> asyncio.Task[Any]:
         return asyncio.Task(coro, loop=self, name=name, context=context)
@@ -185,7 +187,7 @@ class ProcessLoop(asyncio.AbstractEventLoop):
         if told and not self._will_turn:
             self._turn_soon()
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
         """On the default executor (None) jobs run beside each other, on any other one after the other."""
         future = self.create_future()
         jobs = Jobs(self) if executor is None else self._workers.setdefault(executor, Jobs(self))
@@ -204,13 +206,13 @@ class ProcessLoop(asyncio.AbstractEventLoop):
 
     # --- sockets -------------------------------------------------------------------------------------------------
 
-    async def create_server(self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any) -> Any:  # type: ignore[override]
-        return self.world.network.listen(  # type: ignore[attr-defined]
+    async def create_server(self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any) -> Any:
+        return self.world.network.listen(
             self.process, protocol_factory, port, is_serving=options.get("start_serving", True)
         )
 
-    async def create_connection(self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any) -> Any:  # type: ignore[override]
-        return await self.world.network.connect(self.process, protocol_factory, host, port)  # type: ignore[attr-defined]
+    async def create_connection(self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any) -> Any:
+        return await self.world.network.connect(self.process, protocol_factory, host, port)
 
 
 def _unless_done(future: asyncio.Future[Any], settle: Callable[[Any], None], outcome: Any) -> None:

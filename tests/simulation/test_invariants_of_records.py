@@ -93,7 +93,7 @@ class Run:
 
     @property
     def evidence(self) -> Evidence:
-        return Evidence(self.history, self.logs)  # type: ignore[arg-type]
+        return Evidence(self.history, self.logs)
 
 
 def breach_of(invariant: Callable[[Evidence], str | None], run: Run) -> str:

@@ -49,7 +49,7 @@ def test_128_closed_loops_over_one_producer(broker: BrokerProcess, topic: str) -
                     topic,
                     b"x" * 256,
                     key=b"%d" % task,
-                    on_delivery=lambda error, message, delivered=delivered: loop.call_soon_threadsafe(  # type: ignore[misc]
+                    on_delivery=lambda error, message, delivered=delivered: loop.call_soon_threadsafe(
                         delivered.set_result, (error, message)
                     ),
                 )

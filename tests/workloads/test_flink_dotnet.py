@@ -87,7 +87,7 @@ def test_a_message_of_nearly_fifty_mebibytes(broker: BrokerProcess, topic: str) 
 
 def test_fifty_producers_each_writing_to_fifty_partitions_they_choose(broker: BrokerProcess, topic: str) -> None:
     """produce-1-million-messages.ps1, smaller: every partition keeps the order of every producer, nothing twice."""
-    create_topic(broker.bootstrap, topic, 50, **{"retention.ms": "3600000", "segment.ms": "60000"})
+    create_topic(broker.bootstrap, topic, 50, configs={"retention.ms": "3600000", "segment.ms": "60000"})
     producers = [client(broker, SCRIPT) for _ in range(50)]
     payload = b"x" * 230
     failures: list[object] = []
@@ -162,7 +162,7 @@ def test_state_kept_in_a_compacted_topic_is_read_back_by_a_read_committed_consum
     broker: BrokerProcess, topic: str
 ) -> None:
     """KafkaRateLimiterStateStorage: the last value of each key is the state."""
-    create_topic(broker.bootstrap, topic, 3, **{"cleanup.policy": "compact"})
+    create_topic(broker.bootstrap, topic, 3, configs={"cleanup.policy": "compact"})
     sender = client(broker, {"acks": "all", "enable.idempotence": True, "compression.type": "lz4"})
     deliver(sender, topic, ({"key": b"limiter-%d" % (n % 7), "value": b"%d" % n} for n in range(700)))
     deliver(sender, topic, [{"key": b"limiter-3", "value": None}])

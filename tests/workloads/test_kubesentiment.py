@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from harness.broker_process import BrokerProcess
-from harness.confluent import Producer, create_topic, deliver, read_partition
+from harness.confluent import create_topic, deliver, read_partition
 from harness.legacy_client import run_legacy
 from harness.ports import free_ports
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition

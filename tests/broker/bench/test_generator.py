@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from bench_wire_server import WireServer, options_of
+from bench_harness.wire_server import WireServer, options_of
 
 from broker.bench.cli import bench
 from broker.bench.command import FAILED, Interrupt, execute

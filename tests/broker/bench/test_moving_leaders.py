@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bench_wire_server import WireServer, keep, options_of, produce
+from bench_harness.wire_server import WireServer, keep, options_of, produce
 
 from broker.bench.cluster_servers import ClusterServers
 from broker.bench.failover import GAP_LIMIT_S, TOPIC, LeaderKiller, gaps_of_kills
@@ -94,7 +94,7 @@ def test_reading_back_that_does_not_get_on_is_an_error_and_says_nothing_of_recor
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("broker.bench.read_back.STALL_LIMIT_S", 0.0)
-    monkeypatch.setattr("bench_wire_server._stamped", lambda log, from_offset: b"")
+    monkeypatch.setattr("bench_harness.wire_server._stamped", lambda log, from_offset: b"")
 
     with WireServer() as server, pytest.raises(BenchError, match="did not get on"):
         produce(server, options_of(server, **WRITERS))

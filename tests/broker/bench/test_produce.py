@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from bench_wire_server import Store, WireServer, keep, options_of, produce
+from bench_harness.wire_server import Store, WireServer, keep, options_of, produce
 
 from broker.bench.results import CSV_COLUMNS, append_csv, result_of, write_json
 from broker.bench.verify import MISSING_WAIT_S

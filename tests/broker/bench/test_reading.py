@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bench_wire_server import WireServer, options_of
+from bench_harness.wire_server import WireServer, options_of
 
 from broker.bench.fetch_frames import (
     FETCH_VERSION,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from test_suite import ABOUT, outcome_of
+from bench_harness.outcomes import ABOUT, outcome_of
 
 from broker.bench.stored import durations, load, rounds_left, save
 

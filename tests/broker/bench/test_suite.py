@@ -7,12 +7,13 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from bench_harness.outcomes import ABOUT, outcome_of, scenario_named
 from rich.console import Console
 
 from broker.bench.cluster_servers import ClusterServers
 from broker.bench.growth import growth_pictures
 from broker.bench.load import LoadResult, Second
-from broker.bench.measurement import Measurement, measurement_of
+from broker.bench.measurement import measurement_of
 from broker.bench.options import BenchOptions
 from broker.bench.performance_page import render, write_page
 from broker.bench.report import write_suite_report
@@ -21,31 +22,10 @@ from broker.bench.scenario import MORE_IS_BETTER, SIDES, UNITS, Scenario
 from broker.bench.scenarios import SCENARIOS, select
 from broker.bench.servers import Millstream
 from broker.bench.stored import save
-from broker.bench.suite import Outcome, Suite, groups, ratio
+from broker.bench.suite import Suite, groups, ratio
 from broker.bench.svg import Line, chart, number_text
 from broker.bench.warm_up import Plateau
 from broker.bench.wire import BenchError
-
-ABOUT = {"taken": "2026-01-02 03:04 UTC", "commit": "abc1234", "code": "c0de", "quick": False, "rounds": 1}
-
-
-def scenario_named(name: str) -> Scenario:
-    return next(scenario for scenario in SCENARIOS if scenario.name == name)
-
-
-def outcome_of(name: str, **figures: list[float]) -> Outcome:
-    """`commit=[1, 2]`: the figure of each round."""
-    scenario = scenario_named(name)
-    outcome = Outcome(scenario)
-    for side, values in figures.items():
-        for number, value in enumerate(values):
-            found = dict.fromkeys(("p50_us", "p99_us", "bytes_per_s", "generator_starved"), 0.1) | {
-                scenario.metric: value
-            }
-            outcome.measurements.append(
-                Measurement(side=side, figures=found, round=number, distribution=[(10.0, 0.5), (900.0, 1.0)])
-            )
-    return outcome
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)

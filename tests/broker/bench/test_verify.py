@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bench_wire_server import WireServer
+from bench_harness.wire_server import WireServer
 
 from broker.bench.payload import IDENTITY
 from broker.bench.verify import Account, Verification, verify

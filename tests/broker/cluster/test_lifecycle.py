@@ -58,6 +58,10 @@ def lifecycle_of(controller: ControllerHere, publisher: MetadataPublisher, cut_o
         loop=asyncio.get_running_loop(),
     )
     config = BrokerConfig.from_properties({"node.id": str(NODE_ID)})
+
+    async def never() -> None:
+        await asyncio.Event().wait()
+
     return BrokerLifecycle(
         node_id=NODE_ID,
         channel=channel,
@@ -67,7 +71,7 @@ def lifecycle_of(controller: ControllerHere, publisher: MetadataPublisher, cut_o
         directory_id=bytes(16),
         on_joined=lambda image: None,
         on_cut_off=cut_off.append,
-        barrier=asyncio.Event().wait,
+        barrier=never,
     )
 
 

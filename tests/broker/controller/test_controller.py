@@ -94,7 +94,7 @@ def test_a_second_creation_is_refused_only_when_the_first_is_applied() -> None:
             (result,) = await node.controller.create_topics([NewTopic("a")])
             assert "a" in node.image.topics_by_name
             await first
-            return result.error and result.error.code
+            return result.error.code if result.error else None
 
         assert node.run(together()) is ErrorCode.TOPIC_ALREADY_EXISTS
 
@@ -151,7 +151,7 @@ def test_a_deletion_right_behind_a_creation_finds_the_topic() -> None:
             await asyncio.sleep(0)
             (result,) = await node.controller.delete_topics(names=["a"])
             await creation
-            return result.error and result.error.code
+            return result.error.code if result.error else None
 
         assert node.run(at_once()) is None
         assert "a" not in node.image.topics_by_name

@@ -56,7 +56,7 @@ class World:
         self.quorum = HandOverQuorum(self.publisher)
         self.proposals = Proposals(self.quorum, self.publisher)
 
-    def set(self, key: str) -> asyncio.Future[None]:
+    def set_config(self, key: str) -> asyncio.Future[None]:
         return self.proposals.submit([ConfigRecord(RESOURCE_GROUP, "g", key, "v")])
 
     def drafted(self) -> set[str]:
@@ -75,8 +75,8 @@ def run(story: Callable[[World], Awaitable[None]]) -> None:
 
 def test_a_decision_sees_what_is_proposed_and_not_applied_yet() -> None:
     async def story(world: World) -> None:
-        world.set("a")
-        world.set("b")
+        world.set_config("a")
+        world.set_config("b")
         assert (world.drafted(), world.published()) == ({"a", "b"}, set())
         world.quorum.commit_next()
         await asyncio.sleep(0)
@@ -90,7 +90,7 @@ def test_a_decision_sees_what_is_proposed_and_not_applied_yet() -> None:
 
 def test_an_answer_without_records_waits_for_what_it_saw() -> None:
     async def story(world: World) -> None:
-        world.set("a")
+        world.set_config("a")
         answer = world.proposals.submit([])
         await asyncio.sleep(0)
         assert not answer.done()
@@ -102,18 +102,18 @@ def test_an_answer_without_records_waits_for_what_it_saw() -> None:
 
 def test_after_a_failure_nothing_is_decided_until_all_have_settled() -> None:
     async def story(world: World) -> None:
-        lost, kept = world.set("a"), world.set("b")
+        lost, kept = world.set_config("a"), world.set_config("b")
         world.quorum.lose_next()
         await asyncio.sleep(0)
         with pytest.raises(KafkaError) as refused:
-            world.set("c")
+            world.set_config("c")
         assert refused.value.code is ErrorCode.NOT_CONTROLLER
         world.quorum.commit_next()
         await asyncio.sleep(0)
         assert isinstance(lost.exception(), KafkaError)
         assert kept.done()
         assert world.drafted() == world.published() == {"b"}
-        again = world.set("c")
+        again = world.set_config("c")
         world.quorum.commit_next()
         await again
         assert world.published() == {"b", "c"}
@@ -123,7 +123,7 @@ def test_after_a_failure_nothing_is_decided_until_all_have_settled() -> None:
 
 def test_a_failure_of_everything_in_flight_brings_back_the_published_image() -> None:
     async def story(world: World) -> None:
-        world.set("a")
+        world.set_config("a")
         world.quorum.lose_next()
         await asyncio.sleep(0)
         assert world.drafted() == set()

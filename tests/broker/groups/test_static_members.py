@@ -130,7 +130,7 @@ def test_static_members_alone_keep_a_generation_from_beginning_without_them(worl
 
 
 def newcomer_id(world: GroupWorld) -> str:
-    return next(m.member_id for m in world.described().members if m.group_instance_id is None)
+    return str(next(m.member_id for m in world.described().members if m.group_instance_id is None))
 
 
 def test_an_administrator_removes_a_static_member_by_its_instance_id(world: GroupWorld) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -88,7 +88,9 @@ class Road:
             self.partitions[name].log.update_config(config)
         self.node.committer.start()
         apis = APIS if quick else {key: replace(api, begin_quickly=None) for key, api in APIS.items()}
-        dispatcher = Dispatcher(apis, self.node.services, clock=StillClock(), loop=self.loop)
+        dispatcher = Dispatcher(
+            apis, self.node.services, clock=StillClock(), loop=self.loop, end_of_turn=self.node.end_of_turn
+        )
         listener = Listener(LISTENER, "127.0.0.1", 0, dispatcher=dispatcher, limits=LIMITS, loop=self.loop)
         self.client = Client(self.loop)
         self.connection = Connection(listener, dispatcher)
@@ -118,7 +120,7 @@ class Road:
         self.send(request, version)
         return self.receive()
 
-    def stored(self) -> dict[str, bytes]:
+    def stored(self) -> dict[str, bytes | memoryview]:
         return {
             name: partition.log.read(0, max_bytes=1 << 30, max_offset=1 << 62).records
             for name, partition in self.partitions.items()
@@ -139,7 +141,7 @@ def roads() -> Iterator[tuple[Road, Road]]:
         yield quick, general
 
 
-def request(*topics: tuple[str, list[tuple[int, bytes | None]]], acks: int = 1) -> ProduceRequest:
+def request(*topics: tuple[str, Sequence[tuple[int, bytes | None]]], acks: int = 1) -> ProduceRequest:
     return ProduceRequest(
         acks=acks,
         timeout_ms=30_000,

@@ -87,8 +87,8 @@ def test_a_replay_passes_over_partitions_that_are_gone_and_removes_again() -> No
     on_disk = LogOnDisk()
     on_disk.append(batch(b"a"))
     stranger = journal_entries.encode_append_header(b"s" * 16, 3, 0) + batch(b"x")
-    on_disk.entries.append(Entry(2, journal_entries.APPEND, stranger))
-    on_disk.entries.append(Entry(3, journal_entries.REMOVED, journal_entries.encode_removed(TOPIC_ID, 0)))
+    on_disk.entries.append(Entry(2, journal_entries.APPEND, memoryview(stranger)))
+    on_disk.entries.append(Entry(3, journal_entries.REMOVED, memoryview(journal_entries.encode_removed(TOPIC_ID, 0))))
     logs = LogManager(on_disk.disk.kill(), DIRECTORY)
     logs.load_all()
     assert logs.replay(on_disk.entries) == 2
@@ -105,7 +105,7 @@ def test_a_replica_that_was_moved_away_and_came_back_has_all_that_it_got_since(
     for _ in range(5):
         on_disk.append(batch(b"former"))
     on_disk.logs.delete(on_disk.log, NOW_MS)
-    on_disk.entries.append(Entry(6, journal_entries.REMOVED, journal_entries.encode_removed(TOPIC_ID, 0)))
+    on_disk.entries.append(Entry(6, journal_entries.REMOVED, memoryview(journal_entries.encode_removed(TOPIC_ID, 0))))
     on_disk.log = on_disk.logs.get_or_create(TOPIC, TOPIC_ID, 0)
     for _ in range(2):
         on_disk.append(batch(b"since"))

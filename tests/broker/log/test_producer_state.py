@@ -35,7 +35,7 @@ def marker(control_type: ControlType, *, epoch: int = 0, coordinator_epoch: int 
 def refused(on_disk: LogOnDisk, data: bytes, **arguments: AppendOrigin) -> ErrorCode:
     before = on_disk.log.log_end_offset
     with pytest.raises(KafkaError) as error:
-        on_disk.append(data, **arguments)  # type: ignore[arg-type]
+        on_disk.append(data, **arguments)
     assert on_disk.log.log_end_offset == before
     return error.value.code
 

@@ -70,7 +70,7 @@ def test_a_kind_of_record_that_is_younger_than_the_cluster_is_not_written() -> N
 
 def test_what_is_entered_as_young_exists_and_the_newest_format_has_a_level() -> None:
     for kind, fields in SINCE.items():
-        assert fields.keys() - {""} <= set(kind.__struct_fields__)
+        assert fields.keys() - {""} <= {field.name for field in msgspec.structs.fields(kind)}
         assert all(1 < since <= FORMAT_VERSION for since in fields.values())
     assert max(since for fields in SINCE.values() for since in fields.values()) == FORMAT_VERSION
     assert LEVELS[NEWEST_LEVEL].record_format == FORMAT_VERSION

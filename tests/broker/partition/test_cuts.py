@@ -73,10 +73,16 @@ def role_of(partition: Partition) -> FollowerRole:
     return partition.following
 
 
-async def all_cut(filesystem: OsFilesystem, directory: Path) -> list[Partition]:
+@contextmanager
+def followers_with_worker(filesystem: OsFilesystem, directory: Path) -> Iterator[tuple[Cuts, list[Partition]]]:
     with followers(filesystem, directory) as (host, partitions):
         cuts = Cuts(filesystem, loop=asyncio.get_running_loop())
         host.with_worker = cuts.add
+        yield cuts, partitions
+
+
+async def all_cut(filesystem: OsFilesystem, directory: Path) -> list[Partition]:
+    with followers_with_worker(filesystem, directory) as (cuts, partitions):
         for partition in partitions:
             role_of(partition).truncate(1, KEPT)
         await asyncio.sleep(0)  # the journal has them: it told of all in one turn
@@ -125,10 +131,7 @@ def test_a_log_that_the_disk_would_not_sync_takes_nothing_more_and_the_others_go
 
 def test_a_log_that_was_deleted_meanwhile_is_left_alone(tmp_path: Path) -> None:
     async def story() -> None:
-        filesystem = OsFilesystem()
-        with followers(filesystem, tmp_path) as (host, (partition, *_)):
-            cuts = Cuts(filesystem, loop=asyncio.get_running_loop())
-            host.with_worker = cuts.add
+        with followers_with_worker(OsFilesystem(), tmp_path) as (cuts, (partition, *_)):
             role_of(partition).truncate(1, KEPT)
             await asyncio.sleep(0)
             partition.log.failure = "it was deleted"
@@ -142,10 +145,7 @@ def test_after_the_stop_a_cut_is_made_at_once(tmp_path: Path) -> None:
     """The journal's last commit may let one through when nobody runs the loop any more."""
 
     async def story() -> None:
-        filesystem = OsFilesystem()
-        with followers(filesystem, tmp_path) as (host, (partition, *_)):
-            cuts = Cuts(filesystem, loop=asyncio.get_running_loop())
-            host.with_worker = cuts.add
+        with followers_with_worker(OsFilesystem(), tmp_path) as (cuts, (partition, *_)):
             await cuts.stop()
             role_of(partition).truncate(1, KEPT)
             await asyncio.sleep(0)

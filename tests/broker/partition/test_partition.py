@@ -14,6 +14,7 @@ from log_harness.batches import NOW_MS
 from log_harness.logs import LogOnDisk
 
 from broker.durability import Committer
+from broker.end_of_turn import EndOfTurn
 from broker.log import AppendOrigin, LogConfig
 from broker.metadata import PartitionImage
 from broker.partition import Partition
@@ -32,7 +33,10 @@ class Bench:
         self.disk = self.node.disk
         self.log = self.node.log
         self.committer = Committer(
-            Journal.open(self.disk, "data/journal"), loop=self.loop, on_failure=self._storage_failed
+            Journal.open(self.disk, "data/journal"),
+            loop=self.loop,
+            end_of_turn=EndOfTurn(self.loop),
+            on_failure=self._storage_failed,
         )
         self.partition = Partition(self.log, PartitionHostOfOne(self.committer, self._schedule))
         self.partition.lead(led_alone())

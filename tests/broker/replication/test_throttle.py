@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from harness.images import after, cluster_of
@@ -114,7 +115,7 @@ def world() -> Iterator[ReplicaWorld]:
 
 def throttled(world: ReplicaWorld, settings: ThrottleSettings, replicas: str = "*") -> None:
     rate = "leader_replication_throttled_rate" if settings is LEADER else "follower_replication_throttled_rate"
-    world.config = dataclasses.replace(world.config, **{rate: RATE})
+    world.config = dataclasses.replace(world.config, **dict[str, Any]({rate: RATE}))
     world.propose([ConfigRecord(RESOURCE_TOPIC, "t", settings.replicas, replicas)])
     world.run(50)
 

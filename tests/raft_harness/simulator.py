@@ -10,10 +10,6 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from random import Random
 
-from raft_disk import Disk, Operation
-from raft_invariants import InvariantBroken, Observer
-from raft_machine import TICK_MS, Faults, SimulatedNode, StateMachine
-
 from raft import (
     Configuration,
     Outcome,
@@ -26,6 +22,9 @@ from raft import (
     encode_message,
 )
 from raft.messages import Message
+from raft_harness.disk import Disk, Operation
+from raft_harness.invariants import InvariantBroken, Observer
+from raft_harness.machine import TICK_MS, Faults, SimulatedNode, StateMachine
 
 # What one event may lead to: a node that never comes to rest would let no time pass.
 READIES_PER_PUMP_MAX = 1000

@@ -68,7 +68,7 @@ class WireServer(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), _Connection)
         self.store = store
         self.error = error or (lambda number: ErrorCode.NONE)
-        self.nodes = follow.nodes if follow else []
+        self.nodes: list[WireServer] = follow.nodes if follow else []
         self.nodes.append(self)
         self.topics: dict[str, list[list[bytes]]] = follow.topics if follow else {}
         self.sequences: dict[tuple[int, int], int] = follow.sequences if follow else {}  # by producer and partition

@@ -6,10 +6,9 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from raft_disk import Disk, Operation
-
 from raft import EntryKind, Outcome, RaftNode, Ready, Role
 from raft.messages import Entry
+from raft_harness.disk import Disk, Operation
 
 TICK_MS = 10
 

@@ -18,11 +18,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-
-from raft_harness import Member
+from typing import Any
 
 from raft import Change, ChangeKind, Configuration, Entry, EntryKind, Message, Ready, Refused, Role
 from raft import messages as m
+from raft_harness.members import Member
 
 KINDS = {"v": ChangeKind.ADD_VOTER, "l": ChangeKind.ADD_LEARNER, "r": ChangeKind.REMOVE}
 
@@ -51,7 +51,7 @@ class Player:
         self.members: dict[int, Member] = {}
         self.inboxes: dict[int, list[Message]] = {}
         self.under_way: dict[int, deque[Ready]] = {}
-        self.settings: dict[str, int] = {}
+        self.settings: dict[str, Any] = {}
         self.out: list[str] = []
 
     def run(self, words: list[str]) -> list[str]:
@@ -67,7 +67,7 @@ class Player:
     # --- set-up and causes -------------------------------------------------------------------------------
 
     def do_nodes(self, count: str, *settings: str) -> None:
-        values = {key: int(value) for key, _, value in (each.partition("=") for each in settings)}
+        values: dict[str, Any] = {key: int(value) for key, _, value in (each.partition("=") for each in settings)}
         learners = values.pop("learners", 0)
         ids = range(1, int(count) + 1)
         configuration = Configuration(

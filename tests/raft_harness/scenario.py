@@ -6,12 +6,11 @@ from collections.abc import Callable
 from math import inf
 from random import Random
 
-from raft_invariants import InvariantBroken, require
-from raft_linearizability import Operation, is_linearizable
-from raft_machine import Faults
-from raft_simulator import Cluster
-
 from raft import Change, ChangeKind, Outcome, RaftNode
+from raft_harness.invariants import InvariantBroken, require
+from raft_harness.linearizability import Operation, is_linearizable
+from raft_harness.machine import Faults
+from raft_harness.simulator import Cluster
 
 DURATION_MS = 2_000
 CLIENTS = 3

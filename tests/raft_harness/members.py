@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from raft import (
     NO_NODE,
@@ -70,7 +70,7 @@ class Member:
         term: int = 0,
         vote: int = NO_NODE,
         committed: int = 0,
-        **config: int,
+        **config: Any,
     ) -> None:
         configuration = configuration or Configuration.of(1, 2, 3)
         self.id = node_id
@@ -215,14 +215,14 @@ class Member:
         return metadata
 
 
-def leader(configuration: Configuration = TWO, *terms: int, **config: int) -> Member:
+def leader(configuration: Configuration = TWO, *terms: int, **config: Any) -> Member:
     """Elected, with what it sent thrown away."""
     member = Member(1, configuration, *terms, **config)
     member.become_leader()
     return member
 
 
-def replicating(**config: int) -> Member:
+def replicating(**config: Any) -> Member:
     """Node 2 has everything so far."""
     member = leader(**config)
     member.step(AppendResponse(1, 2, 1, 1))
@@ -237,7 +237,7 @@ def only(kind: type[Kind], messages: Iterable[object]) -> list[Kind]:
 class Network:
     """Members that hear each other at once, as far as nothing is cut or ignored."""
 
-    def __init__(self, *members: Member | int, learners: Iterable[int] = (), **config: int) -> None:
+    def __init__(self, *members: Member | int, learners: Iterable[int] = (), **config: Any) -> None:
         ids = [each if isinstance(each, int) else each.id for each in members]
         learners = list(learners)
         configuration = Configuration(

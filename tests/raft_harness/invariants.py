@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from raft_disk import Disk
-
 from raft import NO_NODE, Configuration, Entry, Outcome, Ready, Settled
 from raft.messages import AppendResponse, VoteRequest, VoteResponse
 from raft.quorum import majority
+from raft_harness.disk import Disk
 
 
 class InvariantBroken(AssertionError):
