@@ -99,7 +99,7 @@ def decode_response_header(buf: memoryview, api_key: int, api_version: int) -> t
         (correlation_id,) = _CORRELATION_ID.unpack_from(buf)
         pos = 4
         if response_header_is_flexible(api_key, api_version):
-            pos = 5 if buf[4] == 0 else _skip_tagged_fields(buf, pos)
+            pos = _skip_tagged_fields(buf, pos)
     except (struct.error, IndexError) as wrong:
         raise ProtocolError(f"malformed response header: {wrong}") from wrong
     return correlation_id, pos

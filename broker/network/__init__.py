@@ -4,8 +4,7 @@ from broker.network.connection import Connection
 from broker.network.dispatch import Api, BeginQuickly, Dispatcher
 from broker.network.exchange import Encoder, Exchange
 from broker.network.listener import Listener, ListenerLimits
-from broker.network.peer import Address, PeerConnection
-from broker.network.peer_link import PeerUnreachable
+from broker.network.peer import Address, PeerConnection, PeerUnreachable
 
 __all__ = [
     "Address",

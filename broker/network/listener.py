@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import os
 from collections import Counter
 from dataclasses import dataclass
 
@@ -71,8 +73,7 @@ class Listener:
         except OSError as error:
             raise OSError(
                 error.errno,
-                f"listener {self.name} cannot listen on {self.host or '0.0.0.0'}:{self.port} "
-                f"({error.strerror or error}); is another broker running there? (see `listeners`)",
+                f"listener {self.name} cannot listen on {self.host or '0.0.0.0'}:{self.port}: {_why_not(error)}",
             ) from error
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -154,3 +155,15 @@ class Listener:
             if connection.close_if_idle_since(oldest_ms):
                 logger.info("closed the idle connection of %s (connections.max.idle.ms)", connection.client_host)
         self._schedule_idle_check()
+
+
+def _why_not(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "something listens there already; stop it, or choose another port (`listeners`)"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "this machine has no such address; choose one that it has, or 0.0.0.0 for all (`listeners`)"
+    if error.errno == errno.EACCES:
+        return "this user may not; choose a port above 1023 (`listeners`)"
+    # The message of asyncio repeats the address; a name that cannot be resolved has no number.
+    what = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else error.strerror or str(error)
+    return f"{what} (see `listeners`)"

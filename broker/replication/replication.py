@@ -47,8 +47,6 @@ class Replication:
         self._loop = loop
         self._throttle = throttle
         self._node_id = partitions.node_id
-        # Of these settings.
-        self._limits_now: tuple[BrokerConfig, FetcherLimits] | None = None
         self._fetchers: dict[tuple[int, int], Fetcher] = {}
         self._fetcher_of: dict[PartitionKey, Fetcher] = {}
         self._isr_changes = IsrChanges(channel, loop=loop)
@@ -104,11 +102,16 @@ class Replication:
         return FetchSession(self._node_id, -1 if broker is None else broker.broker_epoch)
 
     def _limits(self) -> FetcherLimits:
-        """Asked for with every fetch, and made anew when the settings are others."""
-        config, now = self._config(), self._limits_now
-        if now is None or now[0] is not config:
-            now = self._limits_now = config, _limits_of(config)
-        return now[1]
+        config = self._config()
+        return FetcherLimits(
+            FetchBounds(
+                max_wait_ms=config.replica_fetch_wait_max_ms,
+                max_bytes=config.replica_fetch_response_max_bytes,
+                partition_max_bytes=config.replica_fetch_max_bytes,
+            ),
+            timeout_ms=max(config.replica_socket_timeout_ms, 2 * config.replica_fetch_wait_max_ms),
+            backoff_s_max=config.replica_fetch_backoff_ms / 1000,
+        )
 
     def _image_moved(self, delta: MetadataDelta, image: MetadataImage) -> None:
         for node_id in delta.changed_broker_ids:
@@ -137,15 +140,3 @@ class Replication:
             await asyncio.to_thread(self._high_watermarks.write, offsets)
         except StorageError as error:
             logger.error("the high watermarks could not be written: %s", error)
-
-
-def _limits_of(config: BrokerConfig) -> FetcherLimits:
-    return FetcherLimits(
-        FetchBounds(
-            max_wait_ms=config.replica_fetch_wait_max_ms,
-            max_bytes=config.replica_fetch_response_max_bytes,
-            partition_max_bytes=config.replica_fetch_max_bytes,
-        ),
-        timeout_ms=max(config.replica_socket_timeout_ms, 2 * config.replica_fetch_wait_max_ms),
-        backoff_s_max=config.replica_fetch_backoff_ms / 1000,
-    )
