@@ -38,6 +38,11 @@ def _open(directory: str) -> int:
     try:
         os.makedirs(directory, exist_ok=True)
         return os.open(os.path.join(directory, LOCK_FILE), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except (FileExistsError, NotADirectoryError):
+        raise DirectoryInUse(
+            f"cannot write in the data directory {directory} (it is a file, or in one): give this node another "
+            "directory (log.dirs)"
+        ) from None
     except OSError as error:
         raise DirectoryInUse(
             f"cannot write in the data directory {directory} ({error.strerror}): "

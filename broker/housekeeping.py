@@ -27,6 +27,8 @@ JOURNAL_BYTES_PER_CHECKPOINT = 128 * 1024 * 1024
 CHECKPOINT_LOOK_S = 1.0
 # A checkpoint that failed is tried again so much later: soon after the cause is gone, and no load on a disk in trouble.
 CHECKPOINT_RETRY_MS = 5_000
+# Partitions that the disk did not let be opened are tried again so often.
+OFFLINE_RETRY_S = 5.0
 # A second without a descriptor is worth a line, less is not.
 DESCRIPTORS_LOOK_S = 1.0
 # Retention of so many logs is one step; between steps the loop serves requests.
@@ -66,6 +68,7 @@ class Housekeeping:
         background.every(config.log_retention_check_interval_ms / 1000, "retention", self._apply_retention)
         if config.log_cleaner_enable:
             background.every(config.log_cleaner_backoff_ms / 1000, "compaction", self._compact)
+        background.every(OFFLINE_RETRY_S, "offline partitions", self._open_offline)
         background.every(DESCRIPTORS_LOOK_S, "descriptors", self._look_at_descriptors)
         background.every(min(10.0, config.log_segment_delete_delay_ms / 1000 + 1), "removal", self._remove_deleted)
 
@@ -169,7 +172,10 @@ class Housekeeping:
         partition = self._partitions.find_by_id(log.topic_id, log.partition)
         return partition.high_watermark if partition is not None else 0
 
-    # --- removal -----------------------------------------------------------------------------------------------
+    # --- removal, and what is tried again ------------------------------------------------------------------------
+
+    async def _open_offline(self) -> None:
+        self._partitions.open_again()
 
     async def _look_at_descriptors(self) -> None:
         self._descriptors.look()

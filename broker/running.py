@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import NoReturn
 
 from broker.config import BrokerConfig
@@ -18,6 +19,8 @@ from broker.descriptors import pass_over_failed_accepts
 from broker.node import Node
 
 logger = logging.getLogger(__name__)
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 # mallopt(3), by the numbers of glibc's <malloc.h>.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
@@ -28,14 +31,19 @@ HEAP_GROWS_BY_BYTES = 4 * 1024 * 1024
 LARGEST_BLOCK_KEPT_BYTES = 32 * 1024 * 1024
 
 
-def run_node(config: BrokerConfig, *, on_ready: Callable[[Node], None] = lambda node: None) -> int:
-    """Serve until SIGINT or SIGTERM; returns the exit status. A second signal ends the process at once.
+def run_node(
+    config: BrokerConfig,
+    *,
+    on_ready: Callable[[Node], None] = lambda node: None,
+    on_stopping: Callable[[signal.Signals], None] = lambda number: None,
+) -> int:
+    """Serve until SIGINT or SIGTERM; returns the exit status. A second signal ends it at once, as kill -9 does.
 
     Raises what `Node.start` raises, before anything is served.
     """
     _keep_freed_memory()
     with asyncio.Runner(loop_factory=_new_loop) as runner:
-        return runner.run(_serve(config, on_ready))
+        return runner.run(_serve(config, on_ready, on_stopping))
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
@@ -55,19 +63,25 @@ def end_process(status: int) -> NoReturn:
     os._exit(status)
 
 
-async def _serve(config: BrokerConfig, on_ready: Callable[[Node], None]) -> int:
+async def _serve(
+    config: BrokerConfig, on_ready: Callable[[Node], None], on_stopping: Callable[[signal.Signals], None]
+) -> int:
     node = Node(config)
     await node.start()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(pass_over_failed_accepts)
 
-    def asked_to_stop() -> None:
+    def asked_to_stop(number: signal.Signals) -> None:
+        if node.stop_requested.is_set():
+            return
         node.stop_requested.set()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+        for again in STOPPING:
+            # Not by the loop, which may be closing a thousand logs. It keeps its own handlers: they wake it for this.
+            signal.signal(again, _end_by_signal)
+        on_stopping(number)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, asked_to_stop)
+    for number in STOPPING:
+        loop.add_signal_handler(number, asked_to_stop, number)
     _spare_the_collector()
     on_ready(node)
     await node.stop_requested.wait()
@@ -77,6 +91,13 @@ async def _serve(config: BrokerConfig, on_ready: Callable[[Node], None]) -> int:
         return 1
     await node.stop()
     return 0
+
+
+def _end_by_signal(number: int, frame: FrameType | None) -> NoReturn:
+    """As the signal does where nobody handles it; with its status where it may not, as process 1 of a container."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    os._exit(128 + number)
 
 
 def _spare_the_collector() -> None:

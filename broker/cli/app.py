@@ -15,6 +15,7 @@ from broker.bench.cli import bench
 from broker.cli import cluster, configs, groups, log_dump, topics
 from broker.cli.connection import ClientError
 from broker.cli.consume import consume_topic
+from broker.cli.kafka_words import KafkaCommand
 from broker.cli.offsets import offsets
 from broker.cli.output import say
 from broker.cli.produce import produce
@@ -58,13 +59,13 @@ def _root(
     """Options before the command."""
 
 
-app.command()(serve)
+app.command(cls=KafkaCommand)(serve)
 app.add_typer(topics.app, name="topics")
 app.add_typer(configs.app, name="configs")
 app.add_typer(groups.app, name="groups")
-app.command()(produce)
-app.command("consume")(consume_topic)
-app.command()(offsets)
+app.command(cls=KafkaCommand)(produce)
+app.command("consume", cls=KafkaCommand)(consume_topic)
+app.command(cls=KafkaCommand)(offsets)
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(log_dump.app, name="log")
 app.command()(bench)

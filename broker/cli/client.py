@@ -86,7 +86,9 @@ class Client:
     def leader(self, topic: str, partition: int) -> Connection:
         """A connection to the leader of a partition; KafkaError(LEADER_NOT_AVAILABLE) while there is none."""
         if (topic, partition) not in self._leaders:
-            self.topics([topic])
+            known = self.partitions(topic)
+            if partition not in known:
+                raise ClientError(f"{topic} has no partition {partition}: it has {_numbers(known)}")
         node_id = self._leaders.get((topic, partition), -1)
         if node_id not in self._brokers:
             raise KafkaError(ErrorCode.LEADER_NOT_AVAILABLE, f"{topic}-{partition} has no leader")
@@ -190,6 +192,10 @@ def check(error_code: int, message: str | None, *, about: str) -> None:
     raise KafkaError(code, f"{about}: {message}" if message else about)
 
 
+def _numbers(partitions: Sequence[int]) -> str:
+    return "only 0" if len(partitions) == 1 else f"0 to {len(partitions) - 1}"
+
+
 def parse_addresses(text: str) -> list[tuple[str, int]]:
     """`host:port,host:port`; the port is 9092 where it is missing."""
     result = []
@@ -197,7 +203,7 @@ def parse_addresses(text: str) -> list[tuple[str, int]]:
         host, separator, port = item.strip().rpartition(":")
         if not separator or (":" in host and not host.endswith("]")):
             host, port = item.strip(), "9092"
-        if not host or not port.isdigit() or not 0 < int(port) < 65536:
-            raise ClientError(f"{item.strip() or text!r} is no address: it must be host:port")
+        if not host or "/" in host or not port.isdigit() or not 0 < int(port) < 65536:
+            raise ClientError(f"{item.strip() or text!r} is no address: it must be host:port, the port from 1 to 65535")
         result.append((host.strip("[]"), int(port)))
     return result

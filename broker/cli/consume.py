@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from broker.cli.client import Client, TopicPartition
+from broker.cli.connection import ClientError
 from broker.cli.consumer import Progress, consume
 from broker.cli.offset_requests import EARLIEST, LATEST, commit_offsets, committed_offsets, list_offsets
 from broker.cli.options import (
@@ -62,6 +63,8 @@ def consume_topic(
       millstream consume orders --from end --follow --format full
       millstream consume orders --from 2026-01-31T12:00:00 --max-messages 10 --json
       millstream consume orders --group billing
+
+    Words of kafka-console-consumer are understood: --topic, --from-beginning, --offset, --property print.key=true.
     """
     with connected(bootstrap_server, timeout) as client:
         numbers = client.partitions(topic) if partition is None else partition
@@ -92,18 +95,28 @@ def consume_topic(
 def start_positions(client: Client, partitions: list[TopicPartition], start: str) -> dict[TopicPartition, int]:
     """The offset to begin at in each partition, within what it holds."""
     first = {one: found.offset for one, found in list_offsets(client, partitions, EARLIEST).items()}
-    if start == BEGINNING:
+    if start in (BEGINNING, "earliest"):
         return first
     end = {one: found.offset for one, found in list_offsets(client, partitions, LATEST).items()}
-    if start == END:
+    if start in (END, "latest"):
         return end
     if start.removeprefix("-").isdigit():
         number = int(start)
         if start.startswith("-"):
             return {one: max(first[one], end[one] + number) for one in partitions}
         return {one: min(max(first[one], number), end[one]) for one in partitions}
-    found = list_offsets(client, partitions, parse_time_ms(start))
+    found = list_offsets(client, partitions, _time_ms(start))
     return {one: end[one] if found[one].offset < 0 else found[one].offset for one in partitions}
+
+
+def _time_ms(start: str) -> int:
+    try:
+        return parse_time_ms(start)
+    except ClientError:
+        raise ClientError(
+            f"{start} is no place to begin: give {BEGINNING}, {END}, an offset, -N for the last N of each partition, "
+            "a time like 2026-01-31T12:00:00, or @ and milliseconds since 1970"
+        ) from None
 
 
 def _committed(client: Client, group: str, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:

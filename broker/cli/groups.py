@@ -16,6 +16,7 @@ from broker.cli.group_requests import (
     group_lag,
     list_groups,
 )
+from broker.cli.kafka_words import KafkaCommand, KafkaGroup
 from broker.cli.options import (
     DEFAULT_BOOTSTRAP,
     DEFAULT_TIMEOUT_S,
@@ -29,8 +30,10 @@ from broker.cli.output import say, show_json, show_rows
 from broker.cli.reset_offsets import reset_offsets
 from protocol import KafkaError
 
-app = typer.Typer(no_args_is_help=True, help="List, describe and delete consumer groups, and reset their offsets.")
-app.command("reset-offsets")(reset_offsets)
+app = typer.Typer(
+    cls=KafkaGroup, no_args_is_help=True, help="List, describe and delete consumer groups, and reset their offsets."
+)
+app.command("reset-offsets", cls=KafkaCommand)(reset_offsets)
 
 Group = Annotated[str, typer.Argument(help="The group's name.")]
 
@@ -61,7 +64,7 @@ def list_all(
     show_rows(rows, columns=columns, as_json=as_json, empty="There are no groups.")
 
 
-@app.command("describe")
+@app.command("describe", cls=KafkaCommand)
 def describe(
     groups: Annotated[list[str], typer.Argument(metavar="GROUP...", help="The groups' names.")],
     bootstrap_server: BootstrapServer = DEFAULT_BOOTSTRAP,
@@ -145,7 +148,7 @@ def _as_object(description: GroupDescription, lags: list[PartitionLag]) -> dict[
     }
 
 
-@app.command("delete")
+@app.command("delete", cls=KafkaCommand)
 def delete(
     groups: Annotated[list[str], typer.Argument(metavar="GROUP...", help="The groups' names.")],
     bootstrap_server: BootstrapServer = DEFAULT_BOOTSTRAP,
@@ -176,7 +179,7 @@ def delete(
         raise failures[0]
 
 
-@app.command("delete-offsets")
+@app.command("delete-offsets", cls=KafkaCommand)
 def forget_offsets(
     group: Group,
     topic: Annotated[

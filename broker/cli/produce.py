@@ -73,6 +73,8 @@ def produce(
       echo hello | millstream produce greetings
       millstream produce users --key-separator : --file users.txt --compression zstd
       millstream produce orders -H source=import --acks 1 --json < orders.ndjson
+
+    Words of kafka-console-producer are understood: --topic, --property parse.key=true, --property key.separator=:
     """
     headers = [(name, value.encode()) for name, value in parse_settings(header or [], option="--header").items()]
     separator = None if key_separator is None else key_separator.encode()

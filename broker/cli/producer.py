@@ -52,7 +52,8 @@ class Producer:
         self._acks = acks
         self._compression = compression
         self._timeout_ms = round(timeout_s * 1000)
-        self._partitions = client.partitions(topic, create=True) if partition is None else [partition]
+        known = client.partitions(topic, create=True)
+        self._partitions = known if partition is None else [partition]
         self._next_without_key = 0
         self._collected: dict[int, list[Record]] = {}
         self._collected_bytes = 0

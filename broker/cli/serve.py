@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
+import signal
 import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from broker.cli.connection import ClientError
+from broker.cli.output import say
 from broker.config import BrokerConfig, load_config
 
 if TYPE_CHECKING:
@@ -77,7 +80,9 @@ def _run(config: BrokerConfig, *, as_json: bool) -> None:
     from broker.running import end_process, run_node
 
     try:
-        status = run_node(config, on_ready=lambda node: _say_ready(config, node, as_json=as_json))
+        status = run_node(
+            config, on_ready=lambda node: _say_ready(config, node, as_json=as_json), on_stopping=_say_stopping
+        )
     except (DirectoryInUse, UnknownMetadata, WrongDirectory) as error:
         raise ClientError(str(error)) from None
     end_process(status)
@@ -97,6 +102,12 @@ def _say_ready(config: BrokerConfig, node: Node, *, as_json: bool) -> None:
         f"Millstream is ready.\n  bootstrap   {bootstrap}\n  data        {directory}\n  durability  {promise}",
         flush=True,
     )
+
+
+def _say_stopping(number: signal.Signals) -> None:
+    again = "press Ctrl-C again" if number == signal.SIGINT else f"send {number.name} again"
+    with contextlib.suppress(OSError):  # nobody reads it any more
+        say(f"Stopping: what was begun is finished; {again} to stop at once, as kill -9 does.")
 
 
 def durability_promise(config: BrokerConfig) -> str:

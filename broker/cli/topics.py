@@ -9,6 +9,7 @@ import typer
 
 from broker.cli.client import Client, check
 from broker.cli.config_requests import TOPIC_SOURCE, ResourceType, describe_configs
+from broker.cli.kafka_words import KafkaCommand, KafkaGroup
 from broker.cli.options import (
     DEFAULT_BOOTSTRAP,
     DEFAULT_TIMEOUT_S,
@@ -34,7 +35,7 @@ from protocol.messages.create_topics import (
 from protocol.messages.delete_topics import DeleteTopicsRequest, DeleteTopicsResponse, DeleteTopicState
 from protocol.messages.metadata import MetadataResponseTopic
 
-app = typer.Typer(no_args_is_help=True, help="List, create, describe, alter and delete topics.")
+app = typer.Typer(cls=KafkaGroup, no_args_is_help=True, help="List, create, describe, alter and delete topics.")
 
 DELETE_BY_STATE_MIN_VERSION = 6
 
@@ -70,7 +71,7 @@ def list_topics(
     show_rows(rows, columns=columns, as_json=as_json, empty="There are no topics.")
 
 
-@app.command("create")
+@app.command("create", cls=KafkaCommand)
 def create_topic(
     topic: Annotated[str, typer.Argument(help="The new topic's name.")],
     partitions: Annotated[
@@ -132,7 +133,7 @@ def _create(
     check(answer.topics[0].error_code, answer.topics[0].error_message, about=f"topic {topic}")
 
 
-@app.command("describe")
+@app.command("describe", cls=KafkaCommand)
 def describe_topics(
     topics: Annotated[list[str] | None, typer.Argument(metavar="[TOPIC]...", help="All of them if none.")] = None,
     bootstrap_server: BootstrapServer = DEFAULT_BOOTSTRAP,
@@ -191,7 +192,7 @@ def _partition_rows(topic: MetadataResponseTopic) -> list[dict[str, object]]:
     ]
 
 
-@app.command("alter")
+@app.command("alter", cls=KafkaCommand)
 def alter_topic(
     topic: Annotated[str, typer.Argument(help="The topic's name.")],
     partitions: Annotated[int, typer.Option("--partitions", "-p", min=1, help="How many it shall have in all.")],
@@ -220,7 +221,7 @@ def alter_topic(
         say(f"{topic} has {partitions} partitions.")
 
 
-@app.command("delete")
+@app.command("delete", cls=KafkaCommand)
 def delete_topics(
     topics: Names,
     if_exists: Annotated[bool, typer.Option("--if-exists", help="Topics that are not there are fine.")] = False,

@@ -6,6 +6,7 @@ The environment follows the convention of Kafka's container images: `KAFKA_` and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from broker.config.broker_config import BROKER_DEFINITIONS, BrokerConfig
@@ -30,16 +31,31 @@ def load_config(
     """
     merged: dict[str, str] = {}
     warnings: list[str] = []
+    sources: dict[str, str] = {}
     if config_file is not None:
         merged.update(read_properties_file(config_file))
+        sources = dict.fromkeys(merged, f"the configuration file {config_file}")
     if environ:
         from_environment, ignored = settings_from_environment(environ)
         merged.update(from_environment)
+        sources |= {key: f"the environment variable {variable_of_key(key)}" for key in from_environment}
         if ignored:
             warnings.append(f"environment variables that are no broker setting are ignored: {', '.join(ignored)}")
-    merged.update(settings_from_arguments(settings))
-    config = BrokerConfig.from_properties(merged)
+    from_arguments = settings_from_arguments(settings)
+    merged.update(from_arguments)
+    sources |= dict.fromkeys(from_arguments, "")  # whoever typed it sees it
+    try:
+        config = BrokerConfig.from_properties(merged)
+    except ConfigError as error:
+        raise _with_source(error, sources) from None
     return config.with_warnings(warnings) if warnings else config
+
+
+def _with_source(error: ConfigError, sources: Mapping[str, str]) -> ConfigError:
+    """What is said of one setting begins with its name."""
+    name = re.match(r"[^\s=:]*", str(error))
+    source = sources.get(name[0], "") if name else ""
+    return ConfigError(f"{source}: {error}") if source else error
 
 
 def read_properties_file(path: str) -> dict[str, str]:

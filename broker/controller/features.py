@@ -115,7 +115,7 @@ def _problem(
     if level < 0:
         return f"{refused}A feature version cannot be less than 0."
     if unsupported := _unsupported(f"Local controller {node_id}", name, level, SUPPORTED):
-        return refused + unsupported
+        return refused + unsupported + ("" if name in SUPPORTED else _UPGRADE_ALONE)
     if level > current[name] and not is_upgrade:
         return f"{refused}Can't downgrade to a newer version."
     if level < current[name]:
@@ -133,6 +133,8 @@ def _problem(
     return ""
 
 
+# An upgrade to one of Kafka's releases names all features of that release together.
+_UPGRADE_ALONE = f" It has {' and '.join(SUPPORTED)}: name one of them, not a release (--feature {METADATA_VERSION}=N)."
 _CANNOT_DOWNGRADE = (
     "Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe downgrade."
 )

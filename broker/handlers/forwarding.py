@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine
+from functools import wraps
 from typing import Any
 
 from broker.cluster.forwarder import TIMEOUT_MS_DEFAULT
@@ -21,6 +22,7 @@ Handle = Callable[[Services, RequestContext, Any], Any]
 def forwarded(handle: Handle, response_type: type[Message]) -> Handle:
     """`handle` for any node. Where no controller answers in time, this node's own refusal is the answer."""
 
+    @wraps(handle)  # docs/COMPATIBILITY.md is written from the module of what serves
     async def handle_or_forward(services: Services, context: RequestContext, request: Request) -> object:
         if not services.controller.is_active:
             timeout_ms = getattr(request, "timeout_ms", TIMEOUT_MS_DEFAULT)

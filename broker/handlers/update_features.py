@@ -4,7 +4,9 @@ v0 cannot downgrade (Kafka 4 passes its flag over), v1 brings validate_only and 
 results for each feature. The updates are made together or not at all.
 
 Not implemented:
-- lowering metadata.version: what was written at a level cannot be taken back, so it is refused as Kafka refuses it.
+- lowering metadata.version: what was written at a level cannot be taken back, so it is refused as Kafka refuses it;
+- features of what is not served: an upgrade to a release of Kafka (kafka-features upgrade --release-version) names
+  group.version, transaction.version and others, so it is refused; name metadata.version alone.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from broker.log import producer_tracking, rolling
 from broker.log.disk import Buffer
 from broker.log.results import AppendResult
 from protocol.errors import ErrorCode, KafkaError
-from protocol.records import BatchHeader, iterate_checked_batches
+from protocol.records import iterate_checked_batches
 
 if TYPE_CHECKING:
     from broker.log.partition_log import PartitionLog
@@ -40,8 +40,7 @@ def append(log: PartitionLog, records: Buffer) -> AppendResult:
             log.room_bytes -= size
             log.log_end_offset = last_offset + 1
             if header[9] >= 0:
-                batch = view[position : position + size]
-                producer_tracking.update(log, batch, BatchHeader._make(header), base_offset, last_offset)
+                producer_tracking.update(log, view[position : position + size], header, base_offset)
             if first_offset < 0:
                 first_offset = base_offset
             count += header[12]

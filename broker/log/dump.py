@@ -16,7 +16,7 @@ from broker.log.leader_epochs import FILE_NAME as LEADER_EPOCHS_FILE
 from broker.log.leader_epochs import LeaderEpochs
 from broker.log.offset_index import OFFSET_ENTRY
 from broker.log.partition_directory import METADATA_FILE, decode_metadata
-from broker.log.producer_state import ProducerStates
+from broker.log.producer_snapshot import decode_snapshot
 from broker.log.time_index import TIME_ENTRY
 from broker.log.transaction_index import TRANSACTION_ENTRY, AbortedTransaction
 from broker.log.validation import DECOMPRESSED_BYTES_MAX
@@ -175,7 +175,7 @@ def _rest(data: Buffer, entry: Struct) -> Iterator[Item]:
 
 def _producers(data: Buffer, _: int) -> Iterator[Item]:
     try:
-        states = ProducerStates.decode(bytes(data), "the file")
+        states = decode_snapshot(bytes(data), "the file")
     except CorruptionError as error:
         yield _problem(0, str(error), bytes=len(data))
         return

@@ -12,6 +12,8 @@ from struct import Struct
 
 from broker.log.disk import Disk
 
+NO_FILE = -1
+
 
 class IndexFile:
     """Entries of `entry.size` bytes. `path` may be missing, which is an index without entries."""
@@ -24,13 +26,17 @@ class IndexFile:
         self.base_offset = base_offset
         self.entry = entry
         self._entries: bytearray | None = None
-        self._flushed = 0  # bytes of _entries that the file has
+        self._flushed = NO_FILE  # bytes of _entries that the file has
         self._path_size: int | None = None  # of a sealed index, once asked for
 
     def load(self) -> bytearray:
         """Bring the entries into memory, where appends go."""
         if self._entries is None:
-            data = self.disk.read_all(self.path) if self.disk.exists(self.path) else b""
+            if not self.disk.exists(self.path):
+                self._entries = bytearray()
+                self._flushed = NO_FILE
+                return self._entries
+            data = self.disk.read_all(self.path)
             whole = len(data) - len(data) % self.entry.size
             if whole < len(data):
                 # A torn entry: what is appended next must not land behind it.
@@ -40,11 +46,13 @@ class IndexFile:
         return self._entries
 
     def flush(self) -> bool:
-        """Write what the file lacks, without sync. True if there was something."""
-        entries = self._entries
-        if entries is None or self._flushed == len(entries):
+        """Write what the file lacks, without sync, and make it where it is missing. True if there was something."""
+        if self._entries is None and self.disk.exists(self.path):
             return False
-        self.disk.append(self.path, [bytes(entries[self._flushed :])])
+        entries = self.load()
+        if self._flushed == len(entries):
+            return False
+        self.disk.append(self.path, [bytes(entries[max(self._flushed, 0) :])])
         self._flushed = len(entries)
         return True
 
@@ -101,8 +109,7 @@ class IndexFile:
 
     def replace(self, entries: bytes) -> None:
         """Put `entries` in place of what memory and file hold (an index rebuilt from its segment)."""
-        if entries or self.disk.exists(self.path):
-            self.disk.write_new(self.path, [entries])
+        self.disk.write_new(self.path, [entries])
         self._flushed = len(entries)
         self._path_size = None
         if self._entries is not None:

@@ -107,7 +107,7 @@ class LogConfig:
         if (
             self.compact
             or self.log_append_time
-            or self.target_compression not in (None, Compression.NONE)
+            or self.target_compression is not None
             or self.message_timestamp_before_max_ms != LONG_MAX
         ):
             return 0

@@ -131,7 +131,7 @@ class PartitionLog(ReadableLog):
         self.room_bytes -= size
         self.log_end_offset = last_offset + 1
         if has_producer:
-            producer_tracking.update(self, batch, header, base_offset, last_offset)
+            producer_tracking.update(self, batch, header, base_offset)
         return AppendResult(
             base_offset, last_offset, header[12], log_append_time_ms, self.log_start_offset, False, max_timestamp
         )
@@ -156,7 +156,7 @@ class PartitionLog(ReadableLog):
         self.room_bytes -= size
         self.log_end_offset = last_offset + 1
         if header.producer_id >= 0:
-            producer_tracking.update(self, batch, header, header.base_offset, last_offset)
+            producer_tracking.update(self, batch, header, header.base_offset)
 
     def recover_batch(self, batch: memoryview, header: BatchHeader) -> None:
         """Recovery verified a batch that lies in the active segment: epochs and producers follow."""
@@ -164,7 +164,7 @@ class PartitionLog(ReadableLog):
             self.leader_epochs.assign(header.partition_leader_epoch, header.base_offset)
         self.log_end_offset = self.written_end_offset = header.next_offset
         if header.producer_id >= 0 and header.record_count:
-            producer_tracking.update(self, batch, header, header.base_offset, header.last_offset)
+            producer_tracking.update(self, batch, header, header.base_offset)
 
     def recovered(self) -> None:
         """Recovery is done: appends go on behind what it found."""

@@ -10,73 +10,92 @@ Rules (Kafka's, per partition and producer id):
 | same epoch, first and last sequence of one of the last five batches | duplicate: its old offsets |
 | same epoch, sequence not the last one + 1 (2^31-1 is followed by 0) | OUT_OF_ORDER_SEQUENCE_NUMBER |
 | not transactional while a transaction of this producer is open here | INVALID_TXN_STATE |
-
-Snapshot file (`<offset>.snapshot`: the state of everything below that offset), big-endian:
-
-    int16 version (2), uint32 CRC-32C of the rest, int32 producers, then each:
-    int64 producer id, int16 epoch, int32 coordinator epoch, int64 last timestamp, int64 open transaction's first
-    offset (-1 none), int8 batches, then each:
-    int32 first and last sequence, int64 first and last offset, int64 timestamp
-
-Kafka's own version 1 keeps only the last batch; all five are kept here, because a client with five requests in
-flight resends the oldest of them after a restart and must hear "duplicate", not "out of order".
 """
 
 from __future__ import annotations
 
-from functools import partial
-from struct import Struct, error
 from typing import NamedTuple
-
-from crc32c import crc32c
 
 from broker.log.transaction_index import AbortedTransaction
 from protocol.errors import ErrorCode, KafkaError
-from protocol.records import BatchHeader
-from wal import CorruptionError
+from protocol.records import TRANSACTIONAL_BIT, BatchHeader, HeaderFields
 
 BATCHES_KEPT = 5
 NO_OFFSET = -1
-
-SNAPSHOT_VERSION = 2
-_PREFIX = Struct(">hIi")
-_PRODUCER = Struct(">qhiqqb")
-_BATCH = Struct(">iiqqq")
-_CRC_FROM = 6
+SEQUENCE_MAX = 0x7FFF_FFFF  # is followed by 0
 
 
 class ProducedBatch(NamedTuple):
     first_sequence: int
-    last_sequence: int
+    last_offset_delta: int
     first_offset: int
-    last_offset: int
     timestamp: int
-
-
-# Naming the fields costs three times as much; once per batch of an idempotent producer.
-_produced_batch = partial(tuple.__new__, ProducedBatch)
-
-
-class ProducerEntry:
-    """One producer id. `batches` are the last five of the current epoch, oldest first."""
-
-    __slots__ = ("batches", "coordinator_epoch", "last_timestamp", "producer_epoch", "transaction_first_offset")
-
-    def __init__(self, producer_epoch: int) -> None:
-        self.producer_epoch = producer_epoch
-        self.coordinator_epoch = -1
-        self.last_timestamp = -1
-        self.transaction_first_offset = NO_OFFSET
-        self.batches: list[ProducedBatch] = []
 
     @property
     def last_sequence(self) -> int:
-        return self.batches[-1].last_sequence if self.batches else -1
+        return (self.first_sequence + self.last_offset_delta) & SEQUENCE_MAX
+
+    @property
+    def last_offset(self) -> int:
+        return self.first_offset + self.last_offset_delta
+
+
+class ProducerEntry:
+    """One producer id. `next_sequence` is what follows its last batch, 0 where the current epoch has none yet."""
+
+    __slots__ = (
+        "_batches",
+        "coordinator_epoch",
+        "last_timestamp",
+        "next_sequence",
+        "producer_epoch",
+        "transaction_first_offset",
+    )
+
+    def __init__(self, producer_epoch: int) -> None:
+        self.producer_epoch = producer_epoch
+        self.next_sequence = 0
+        self.coordinator_epoch = -1
+        self.last_timestamp = -1
+        self.transaction_first_offset = NO_OFFSET
+        # A ProducedBatch's fields each: to make one costs more than all else that is done for a batch.
+        self._batches: list[tuple[int, int, int, int]] = []
+
+    @property
+    def batches(self) -> list[ProducedBatch]:
+        """The last five of the current epoch, oldest first."""
+        return [ProducedBatch(*batch) for batch in self._batches]
+
+    @property
+    def last_sequence(self) -> int:
+        return (self.next_sequence - 1) & SEQUENCE_MAX if self._batches else -1
 
     @property
     def last_offset(self) -> int:
         """Of the last data batch of the current epoch, -1 if none is known."""
-        return self.batches[-1].last_offset if self.batches else NO_OFFSET
+        return ProducedBatch(*self._batches[-1]).last_offset if self._batches else NO_OFFSET
+
+    def add(self, sequence: int, last_offset_delta: int, first_offset: int, timestamp: int) -> None:
+        """The next data batch of the current epoch. Hot: once per batch of an idempotent producer."""
+        batches = self._batches
+        batches.append((sequence, last_offset_delta, first_offset, timestamp))
+        if len(batches) > BATCHES_KEPT:
+            del batches[0]
+        self.next_sequence = (sequence + last_offset_delta + 1) & SEQUENCE_MAX
+        self.last_timestamp = timestamp
+
+    def begin_epoch(self, producer_epoch: int) -> None:
+        self.producer_epoch = producer_epoch
+        self.next_sequence = 0
+        self._batches.clear()
+
+    def find(self, sequence: int, last_offset_delta: int) -> ProducedBatch | None:
+        """The kept batch with this first and last sequence. The newest first: before a history that began anew at 0, a
+        crash may bring back one that retention had given up."""
+        for batch in reversed(self._batches):
+            if batch[0] == sequence and batch[1] == last_offset_delta:
+                return ProducedBatch(*batch)
+        return None
 
 
 class CompletedTransaction(NamedTuple):
@@ -91,56 +110,46 @@ class ProducerStates:
 
     __slots__ = ("_ongoing", "_unreplicated", "changed", "entries")
 
-    def __init__(self) -> None:
-        self.entries: dict[int, ProducerEntry] = {}
+    def __init__(self, entries: dict[int, ProducerEntry] | None = None) -> None:
+        self.entries = entries or {}
+        ongoing = sorted([(entry.transaction_first_offset, key) for key, entry in self.entries.items()])
         # Producer id -> first offset; transactions open in offset order, so the first value is the lowest.
-        self._ongoing: dict[int, int] = {}
+        self._ongoing = {producer_id: first for first, producer_id in ongoing if first != NO_OFFSET}
         # (first offset, marker's offset) of ended transactions whose marker is not below the high watermark.
         self._unreplicated: list[tuple[int, int]] = []
         self.changed = False  # since the last snapshot
 
     def check(self, header: BatchHeader) -> ProducedBatch | None:
-        """The earlier batch if this data batch is a duplicate, None if it is next. KafkaError as the table says."""
-        entry = self.entries.get(header.producer_id)
+        """The earlier batch if this data batch is a duplicate, None if it is next. KafkaError as the table says.
+
+        Hot, as `update`: header fields by their place."""
+        entry = self.entries.get(header[9])
         if entry is None:
             return None
-        epoch = header.producer_epoch
-        first = header.base_sequence
+        epoch, sequence = header[10], header[11]
         if epoch == entry.producer_epoch:
-            batches = entry.batches
-            expected = (batches[-1].last_sequence + 1) & 0x7FFF_FFFF if batches else 0
-            if first != expected:
-                last = header.last_sequence
-                # The newest first: before a history that began anew at 0, a crash may bring back one that retention had
-                # given up.
-                for batch in reversed(batches):
-                    if batch.first_sequence == first and batch.last_sequence == last:
-                        return batch
-                raise out_of_order(header, f"the next sequence is {expected}")
+            if sequence != entry.next_sequence:
+                earlier = entry.find(sequence, header[6])
+                if earlier is None:
+                    raise out_of_order(header, f"the next sequence is {entry.next_sequence}")
+                return earlier
         elif epoch < entry.producer_epoch:
             raise stale_epoch(header, entry)
-        elif first != 0:
+        elif sequence != 0:
             # KIP-360: a bumped epoch starts at sequence 0.
             raise out_of_order(header, f"epoch {epoch} is new and must start at 0")
-        if entry.transaction_first_offset != NO_OFFSET and not header.is_transactional:
-            raise KafkaError(ErrorCode.INVALID_TXN_STATE, f"producer {header.producer_id} has an open transaction here")
+        if entry.transaction_first_offset != NO_OFFSET and not header[5] & TRANSACTIONAL_BIT:
+            raise KafkaError(ErrorCode.INVALID_TXN_STATE, f"producer {header[9]} has an open transaction here")
         return None
 
-    def update(self, header: BatchHeader, first_offset: int, last_offset: int) -> None:
+    def update(self, header: HeaderFields, first_offset: int) -> None:
         """A data batch of a producer was appended."""
-        producer_id = header.producer_id
-        entry = self._entry(producer_id, header.producer_epoch)
-        batch = ProducedBatch(
-            header.base_sequence, header.last_sequence, first_offset, last_offset, header.max_timestamp
-        )
-        batches = entry.batches
-        batches.append(batch)
-        if len(batches) > BATCHES_KEPT:
-            del batches[0]
-        entry.last_timestamp = header.max_timestamp
-        if header.is_transactional and entry.transaction_first_offset == NO_OFFSET:
-            entry.transaction_first_offset = first_offset
-            self._ongoing[producer_id] = first_offset
+        entry = self.entries.get(header[9])
+        if entry is None or entry.producer_epoch != header[10]:
+            entry = self._entry(header[9], header[10])
+        entry.add(header[11], header[6], first_offset, header[8])
+        if header[5] & TRANSACTIONAL_BIT and entry.transaction_first_offset == NO_OFFSET:
+            entry.transaction_first_offset = self._ongoing[header[9]] = first_offset
         self.changed = True
 
     def append_next(
@@ -149,16 +158,14 @@ class ProducerStates:
         """`check` and `update` of a batch that is not transactional, if it is the next of a producer that is known and
         has no open transaction; False, and nothing changed, if there is more to be looked at."""
         entry = self.entries.get(producer_id)
-        if entry is None or entry.producer_epoch != epoch or entry.transaction_first_offset != NO_OFFSET:
+        if (
+            entry is None
+            or entry.producer_epoch != epoch
+            or entry.next_sequence != sequence
+            or entry.transaction_first_offset != NO_OFFSET
+        ):
             return False
-        batches = entry.batches
-        if not batches or sequence < 0 or sequence != (batches[-1][1] + 1) & 0x7FFF_FFFF:
-            return False
-        last_sequence = (sequence + last_offset_delta) & 0x7FFF_FFFF
-        batches.append(_produced_batch((sequence, last_sequence, offset, offset + last_offset_delta, timestamp)))
-        if len(batches) > BATCHES_KEPT:
-            del batches[0]
-        entry.last_timestamp = timestamp
+        entry.add(sequence, last_offset_delta, offset, timestamp)
         self.changed = True
         return True
 
@@ -167,8 +174,7 @@ class ProducerStates:
         if entry is None:
             entry = self.entries[producer_id] = ProducerEntry(epoch)
         elif entry.producer_epoch != epoch:
-            entry.producer_epoch = epoch
-            entry.batches.clear()
+            entry.begin_epoch(epoch)
         return entry
 
     def check_marker(self, header: BatchHeader, coordinator_epoch: int) -> None:
@@ -233,53 +239,6 @@ class ProducerStates:
             del self.entries[producer_id]
         self.changed |= bool(old)
         return len(old)
-
-    def encode(self) -> bytes:
-        """The snapshot file of this state."""
-        parts: list[bytes] = []
-        for producer_id, entry in self.entries.items():
-            parts.append(
-                _PRODUCER.pack(
-                    producer_id,
-                    entry.producer_epoch,
-                    entry.coordinator_epoch,
-                    entry.last_timestamp,
-                    entry.transaction_first_offset,
-                    len(entry.batches),
-                )
-            )
-            parts += [_BATCH.pack(*batch) for batch in entry.batches]
-        body = _PREFIX.pack(SNAPSHOT_VERSION, 0, len(self.entries))[_CRC_FROM:] + b"".join(parts)
-        return _PREFIX.pack(SNAPSHOT_VERSION, crc32c(body), len(self.entries)) + body[4:]
-
-    @classmethod
-    def decode(cls, data: bytes, path: str) -> ProducerStates:
-        """Raises CorruptionError where the file is torn or not a snapshot; the caller takes an older one."""
-        states = cls()
-        try:
-            version, crc, count = _PREFIX.unpack_from(data)
-            if version != SNAPSHOT_VERSION or crc32c(data[_CRC_FROM:]) != crc:
-                raise CorruptionError(f"{path} is not a producer snapshot, or is damaged")
-            position = _PREFIX.size
-            for _ in range(count):
-                position = states._decode_producer(data, position)
-        except error as torn:
-            raise CorruptionError(f"{path} ends too early for a producer snapshot") from torn
-        ongoing = [(e.transaction_first_offset, p) for p, e in states.entries.items()]
-        states._ongoing = {p: first for first, p in sorted(ongoing) if first != NO_OFFSET}
-        return states
-
-    def _decode_producer(self, data: bytes, position: int) -> int:
-        producer_id, epoch, coordinator_epoch, timestamp, first_offset, batches = _PRODUCER.unpack_from(data, position)
-        position += _PRODUCER.size
-        entry = self.entries[producer_id] = ProducerEntry(epoch)
-        entry.coordinator_epoch = coordinator_epoch
-        entry.last_timestamp = timestamp
-        entry.transaction_first_offset = first_offset
-        for _ in range(batches):
-            entry.batches.append(ProducedBatch(*_BATCH.unpack_from(data, position)))
-            position += _BATCH.size
-        return position
 
 
 def out_of_order(header: BatchHeader, why: str) -> KafkaError:

@@ -199,10 +199,11 @@ def _remove_leftovers(disk: Disk, directory: str, names: list[str]) -> list[int]
 
 def _make_missing_indexes(log: PartitionLog, names: set[str]) -> None:
     """Sealed segments below the recovery point are not looked at, but one without its index would be slow for ever and
-    never grow old. (A segment whose records have no timestamps has none and is looked at each time.)"""
+    never grow old."""
     for index, segment in enumerate(log.segments[:-1]):
         sealed = log.segments[index + 1].base_offset <= log.recovery_point
-        if sealed and segment.time_index.path.rpartition("/")[2] not in names and segment.size_bytes:
+        paths = (segment.offset_index.path, segment.time_index.path)
+        if sealed and segment.size_bytes and any(path.rpartition("/")[2] not in names for path in paths):
             segment.rebuild_indexes(log.config.index_interval_bytes)
 
 

@@ -2,7 +2,8 @@
 
 Names are Kafka's: twenty digits of the base offset, then `.log`, `.index`, `.timeindex`, `.txnindex`. Only the
 last segment of a log (the active one) is appended. Opening one touches no file: sizes, indexes and timestamps
-are looked up when first needed.
+are looked up when first needed. Offset and time index are made together, as Kafka's tools want them: at a checkpoint
+that has an entry for either, or when the segment is sealed. Until then its few batches say what they would.
 
 Invariant: `size_bytes` counts what was written here and verified; the file is never shorter.
 """
@@ -83,9 +84,12 @@ class Segment:
     @property
     def max_timestamp(self) -> int:
         if self._max_timestamp is None:
-            self._max_timestamp, self.offset_of_max_timestamp = self.time_index.last()
-            if self._max_timestamp != NO_TIMESTAMP:
-                self._check_youngest(self._max_timestamp)
+            timestamp, self.offset_of_max_timestamp = self.time_index.last()
+            self._max_timestamp = timestamp
+            if timestamp != NO_TIMESTAMP:
+                self._check_youngest(timestamp)
+            else:
+                self._find_unnoted_youngest()
         return self._max_timestamp
 
     def _check_youngest(self, timestamp: int) -> None:
@@ -95,6 +99,14 @@ class Segment:
                 self.rebuild_indexes()
         except CorruptionError:
             return  # of the records themselves: told where they are read
+
+    def _find_unnoted_youngest(self) -> None:
+        """The time index is empty: batches up to the last entry of the offset index have no timestamps, those behind it
+        are few."""
+        try:
+            self._refresh_max_timestamp(self.trusted_start(self.base_offset + RELATIVE_OFFSET_MAX))
+        except CorruptionError:
+            return  # told where they are read
 
     def _has_youngest(self, timestamp: int) -> bool:
         offset = self.offset_of_max_timestamp
@@ -169,16 +181,17 @@ class Segment:
         self.offset_index.truncate_to(offset)
         self.time_index.truncate_to(offset)
         self.transaction_index.truncate_to(offset)
-        self._refresh_max_timestamp()
+        # The time index may end before the file does, so look at the batches behind its last entry.
+        self._refresh_max_timestamp(self._start_for(self.time_index.last()[1]))
+        self._bytes_since_entry = 0
 
-    def _refresh_max_timestamp(self) -> None:
-        """After a cut: the time index may end before the file does, so look at the batches behind its last entry."""
+    def _refresh_max_timestamp(self, position: int) -> None:
+        """From the time index and the batches from `position` on."""
         max_timestamp, offset_of_max = self.time_index.last()
-        for _, header in self.scan(self._start_for(offset_of_max)):
+        for _, header in self.scan(position):
             if header.max_timestamp > max_timestamp:
                 max_timestamp, offset_of_max = header.max_timestamp, header.last_offset
         self._max_timestamp, self.offset_of_max_timestamp = max_timestamp, offset_of_max
-        self._bytes_since_entry = 0
 
     def forget_from(self, offset: int, position: int) -> None:
         """Before a recovery scan: nothing from `offset` at `position` on is known, the file stays as it is."""
@@ -187,6 +200,8 @@ class Segment:
         self.time_index.truncate_to(offset)
         self.transaction_index.truncate_to(offset)
         self._max_timestamp, self.offset_of_max_timestamp = self.time_index.last()
+        if self._max_timestamp == NO_TIMESTAMP and position:
+            self._find_unnoted_youngest()
         self._bytes_since_entry = 0
 
     def trusted_start(self, offset: int) -> int:
@@ -203,7 +218,10 @@ class Segment:
         return end_offset
 
     def flush_indexes(self) -> list[str]:
-        """Bring the index files up to date, without sync; returns the paths that changed."""
+        """Bring the index files up to date, without sync; returns the paths that changed. A small segment needs none:
+        most partitions of a large node would get two files at its stop that a look at the segment makes up for."""
+        if not self.offset_index.size_bytes() and not self.time_index.size_bytes():
+            return []
         self.time_index.append_if_later(self.max_timestamp, self.offset_of_max_timestamp)
         return [index.path for index in (self.offset_index, self.time_index) if index.flush()]
 

@@ -13,6 +13,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from broker.log.disk import Disk
+from broker.log.producer_snapshot import decode_snapshot, encode_snapshot
 from broker.log.producer_state import ProducerStates
 from protocol.records import BatchHeader, ControlType, read_end_transaction_marker
 from wal import CorruptionError
@@ -50,7 +51,7 @@ class Snapshots:
         if self.offsets and self.offsets[-1] == offset and not states.changed:
             return None
         path = self.path(offset)
-        self.disk.write_new(path, [states.encode()])
+        self.disk.write_new(path, [encode_snapshot(states)])
         states.changed = False
         if offset not in self.offsets:
             self.offsets.append(offset)
@@ -107,7 +108,7 @@ class Snapshots:
                 break
             path = self.path(offset)
             try:
-                return ProducerStates.decode(self.disk.read_all(path), path), offset
+                return decode_snapshot(self.disk.read_all(path), path), offset
             except CorruptionError:
                 # An older one and more headers give the same state.
                 self.disk.remove(path)
@@ -131,7 +132,7 @@ def replay_segment(states: ProducerStates, segment: Segment, start_offset: int, 
 def replay_batch(states: ProducerStates, segment: Segment, position: int, header: BatchHeader) -> None:
     if not header.is_control:
         # What compaction has emptied still says which sequence its producer was at.
-        states.update(header, header.base_offset, header.last_offset)
+        states.update(header, header.base_offset)
         return
     if not header.record_count:
         return

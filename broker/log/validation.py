@@ -55,7 +55,7 @@ def validate(records: Buffer, config: LogConfig, origin: AppendOrigin, now_ms: i
         verify_crc(records, 0, header)
     attributes = header[5]
     if origin is AppendOrigin.CLIENT:
-        if attributes & 0x30 or header[0] or header[9] >= 0:
+        if attributes & 0x30 or header[0] or header[9] >= 0 > header[11]:
             _check_client_attributes(header)
     elif attributes & 0x20:
         return records, header, -1

@@ -24,6 +24,7 @@ from broker.metadata import (
 )
 from broker.partition.cuts import LogCut, cut_at_once
 from broker.partition.isr import UNKNOWN_BROKER_EPOCH
+from broker.partition.offline import OfflinePartitions, tell_missing
 from broker.partition.partition import Partition
 from broker.partition.turns import Turns
 from protocol.errors import ErrorCode
@@ -64,8 +65,7 @@ class PartitionTable:
         self._by_id: dict[bytes, dict[int, Partition]] = {}
         # The same dicts by the bytes that a frame names the topic with: no string is made to look one up.
         self._by_encoding: dict[bytes, dict[int, Partition]] = {}
-        # Partitions that could not be opened, by name and by id: the id of their topic.
-        self._offline: dict[tuple[str | bytes, int], bytes] = {}
+        self._offline = OfflinePartitions()
         # Until the metadata of the start is applied: what has no directory then was not created just now.
         self._is_starting = True
         self._to_write: list[Partition] = []
@@ -179,6 +179,12 @@ class PartitionTable:
         if partition is not None:
             self._give_role(partition, assigned)
 
+    def open_again(self) -> None:
+        """Partitions that are offline, where the disk may let them be opened by now."""
+        for topic_id, index in self._offline.to_try_again():
+            topic = self._image.topics_by_id[topic_id]
+            self._apply(topic, topic.partitions[index])
+
     def write_refused(self, partition: Partition, error: StorageError) -> None:
         for callback in self._on_write_refused:
             callback(partition, error)
@@ -211,15 +217,17 @@ class PartitionTable:
         self._announce_role(partition)
 
     def _add(self, topic: TopicImage, index: int) -> Partition | None:
-        is_missing = self._is_starting and self._logs.find(topic.topic_id, index) is None
+        is_absent = self._logs.find(topic.topic_id, index) is None
+        is_missing = is_absent and (self._is_starting or self._offline.was_missing(topic, index))
         try:
             log = self._logs.get_or_create(topic.name, topic.topic_id, index, config=self._log_config_of(topic.name))
             _ = log.leader_epochs  # read here, where a refusal is this partition's: leading needs them at once
         except StorageError as error:
             # One partition that cannot be opened must not take the others down; it stays offline and says why.
-            logger.error("partition %s-%d is offline: %s", topic.name, index, error)
-            self._offline[topic.name, index] = self._offline[topic.topic_id, index] = topic.topic_id
+            needs_restart = (topic.name, index) in self._logs.offline
+            self._offline.add(topic, index, error, was_missing=is_missing, needs_restart=needs_restart)
             return None
+        self._offline.opened(topic, index)
         self._on_opened(log)
         high_watermark = self._high_watermarks.get((topic.name, index))
         partition = Partition(log, self, high_watermark=high_watermark)
@@ -234,19 +242,13 @@ class PartitionTable:
 
     def _begin_empty(self, partition: Partition, replicas: Sequence[int]) -> None:
         """The metadata knows it and the disk does not: a crash right after its creation, or someone took it away."""
-        if len(replicas) > 1:
-            logger.info("partition %s has no directory: it is filled from its leader", partition)
-        else:
-            logger.warning(
-                "partition %s has no directory and begins empty; if it had records, stop now and restore them",
-                partition,
-            )
+        tell_missing(partition, replicas)
         # Entries that the journal may still have of its former records must not come back over the new ones.
         payload = journal_entries.encode_restarted(partition.topic_id, partition.index, 0)
         self.durability.append(journal_entries.RESTARTED, [payload], _nobody_waits)
 
     def _remove_topic(self, topic_id: bytes) -> None:
-        self._offline = {key: offline_id for key, offline_id in self._offline.items() if offline_id != topic_id}
+        self._offline.forget_topic(topic_id)
         partitions = self._by_id.pop(topic_id, {})
         self._by_encoding.pop(topic_id, None)
         for partition in partitions.values():

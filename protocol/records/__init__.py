@@ -28,9 +28,12 @@ is UNKNOWN_SERVER_ERROR there.
 from __future__ import annotations
 
 from protocol.records.batch import (
+    CONTROL_BIT,
     LOG_OVERHEAD,
     RECORD_BATCH_HEADER_SIZE,
+    TRANSACTIONAL_BIT,
     BatchHeader,
+    HeaderFields,
     empty_batch,
     iterate_batches,
     iterate_checked_batches,
@@ -59,10 +62,12 @@ from protocol.records.plain import PLAIN_BATCH_BYTES_MAX, PLAIN_BATCH_BYTES_MIN,
 from protocol.records.record import Header, Record, read_records
 
 __all__ = [
+    "CONTROL_BIT",
     "LOG_OVERHEAD",
     "PLAIN_BATCH_BYTES_MAX",
     "PLAIN_BATCH_BYTES_MIN",
     "RECORD_BATCH_HEADER_SIZE",
+    "TRANSACTIONAL_BIT",
     "BatchHeader",
     "Buffer",
     "CheckedRecords",
@@ -70,6 +75,7 @@ __all__ = [
     "ControlType",
     "EndTransactionMarker",
     "Header",
+    "HeaderFields",
     "MessageSet",
     "Record",
     "build_batch",

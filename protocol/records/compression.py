@@ -21,6 +21,7 @@ from struct import Struct
 
 import cramjam
 
+from protocol.records.lz4_frame import read_plain_frame, write_plain_frame
 from protocol.records.varint import invalid_record
 
 Buffer = bytes | bytearray | memoryview
@@ -39,10 +40,9 @@ class Compression(IntEnum):
 _BY_ID = tuple(Compression)
 
 # Kafka's compression.*.level defaults. Its lz4 default, 9, stands for the fast compressor, not for level 9 of
-# the high-compression one; liblz4 calls the fast one 0.
+# the high-compression one.
 _GZIP_DEFAULT_LEVEL = 6
 _LZ4_DEFAULT_LEVEL = 9
-_LZ4_FAST = 0
 _ZSTD_DEFAULT_LEVEL = 3
 
 # The room that is tried first: to unpack once more costs as much again, and so does room that is not used. Records
@@ -76,7 +76,7 @@ def compress(codec: Compression, data: Buffer, level: int | None = None) -> byte
     if codec is Compression.SNAPPY:
         return _compress_snappy(data)
     if codec is Compression.LZ4:
-        return _compress_lz4(data, level)
+        return write_plain_frame(bytes(data), None if level == _LZ4_DEFAULT_LEVEL else level)
     return bytes(cramjam.zstd.compress(data, _ZSTD_DEFAULT_LEVEL if level is None else level))
 
 
@@ -90,6 +90,9 @@ def decompress(codec: Compression, data: Buffer, *, decompressed_bytes_max: int)
     if codec is Compression.GZIP:
         decompress_into = cramjam.gzip.decompress_into
     elif codec is Compression.LZ4:
+        unpacked = read_plain_frame(data, decompressed_bytes_max)
+        if unpacked is not None:
+            return unpacked
         decompress_into = cramjam.lz4.decompress_into
     else:
         decompress_into = cramjam.zstd.decompress_into
@@ -120,15 +123,6 @@ def _decompress_bounded(
 
 def _too_large(codec: Compression, bytes_max: int) -> Exception:
     return invalid_record(f"a {codec.name.lower()} stream unpacks to more than {bytes_max} bytes")
-
-
-def _compress_lz4(data: Buffer, level: int | None) -> bytes:
-    if level is None or level == _LZ4_DEFAULT_LEVEL:
-        level = _LZ4_FAST
-    # Java's reader refuses frames whose blocks depend on each other.
-    compressor = cramjam.lz4.Compressor(level=level, content_checksum=False, block_linked=False)
-    compressor.compress(bytes(data))  # it takes bytes alone
-    return bytes(compressor.finish())
 
 
 def _compress_snappy(data: Buffer) -> bytes:

@@ -1,4 +1,4 @@
-"""The check of the commonest batches there are: small, not compressed, most of them of one record without headers.
+"""The check of the commonest batches there are: small, most of them of one record without headers, not compressed.
 
 A producer that does not linger sends nothing else, and walking its record with the general loop costs more than its
 checksum. What this accepts is what check.py accepts (a test holds it to that); everything it does not accept it leaves
@@ -12,7 +12,7 @@ from struct import Struct
 from crc32c import crc32c
 
 from protocol.errors import KafkaError
-from protocol.records.compression import Buffer
+from protocol.records.compression import Buffer, Compression, decompress
 from protocol.records.record import INT64_MIN
 from protocol.records.varint import encode_varint
 from protocol.records.walk_all import walk_records
@@ -28,6 +28,11 @@ _BEGIN_BYTES = 10
 PLAIN_BATCH_BYTES_MIN = _COUNT_AT + _BEGIN_BYTES + 2
 # As much as Kafka's Java client gathers by default (batch.size). What a larger one would gain is lost in copying it.
 PLAIN_BATCH_BYTES_MAX = 16_384
+
+# The attributes of batches that have no other than a codec. Whether zstd may be sent, the request's version says.
+_CODECS = (Compression.NONE, Compression.GZIP, Compression.SNAPPY, Compression.LZ4)
+# Little that unpacks to more is looked at elsewhere.
+_UNPACKED_BYTES_MAX = 1024 * 1024
 
 # (checked bytes, checksum, max timestamp, producer id, producer epoch, base sequence, last offset delta). What is
 # checked is all from the attributes on.
@@ -45,8 +50,8 @@ _LAYOUT_BATCH_BYTES_MAX = 8192
 
 
 def read_plain_batch(data: bytes, start: int, end: int) -> PlainBatch | None:
-    """The batch from `start` to `end`, if it is as clients send them and not compressed, with a checksum that holds
-    and records that are well formed; None for any other, be it valid or not.
+    """The batch from `start` to `end`, if it is as clients send them, with a checksum that holds and records that are
+    well formed; None for any other, be it valid or not.
 
     It has PLAIN_BATCH_BYTES_MIN to PLAIN_BATCH_BYTES_MAX bytes."""
     # Hot: once per batch of nearly every produce request.
@@ -55,9 +60,9 @@ def read_plain_batch(data: bytes, start: int, end: int) -> PlainBatch | None:
         producer_epoch, sequence, begin, behind,
     ) = _unpack(data, start)  # fmt: skip
     checked = data[start + _CHECKED_FROM : end]
-    if magic != 2 or length != end - start - 12 or base_offset or attributes or crc32c(checked) != crc:
+    if magic != 2 or length != end - start - 12 or base_offset or attributes not in _CODECS or crc32c(checked) != crc:
         return None
-    layout = _layouts.get(begin)
+    layout = None if attributes else _layouts.get(begin)
     if (
         layout is None
         or length != layout[0]
@@ -65,26 +70,31 @@ def read_plain_batch(data: bytes, start: int, end: int) -> PlainBatch | None:
         or last_offset_delta
         or timestamp != max_timestamp
         or (behind != layout[1] and not (layout[2] and data.startswith(layout[2], start + layout[3])))
-    ) and not _are_records_plain(data[start:end], begin, last_offset_delta, timestamp, max_timestamp):
+    ) and not _are_records_plain(data[start:end], attributes, begin, last_offset_delta, timestamp, max_timestamp):
         return None
     return checked, crc, max_timestamp, producer_id, producer_epoch, sequence, last_offset_delta
 
 
 def _are_records_plain(
-    batch: bytes, begin: bytes, last_offset_delta: int, base_timestamp: int, max_timestamp: int
+    batch: bytes, codec: int, begin: bytes, last_offset_delta: int, base_timestamp: int, max_timestamp: int
 ) -> bool:
     """Whether there is nothing wrong with the records, and the header says the right things about them."""
     count = int.from_bytes(begin[:4], "big")
-    if count != last_offset_delta + 1:
+    if count != last_offset_delta + 1 or not count:
         return False
     try:
-        if count == 1 and plain_record_null_keys(batch, _HEADER_BYTES, len(batch)) != NOT_PLAIN:
+        if codec:
+            block = memoryview(batch)[_HEADER_BYTES:]
+            records, at = decompress(_CODECS[codec], block, decompressed_bytes_max=_UNPACKED_BYTES_MAX), 0
+        elif count == 1 and plain_record_null_keys(batch, _HEADER_BYTES, len(batch)) != NOT_PLAIN:
             _keep_layout(batch, begin)
             return base_timestamp == max_timestamp
-        end, low, high, _ = walk_records(batch, _HEADER_BYTES, count)
+        else:
+            records, at = batch, _HEADER_BYTES
+        end, low, high, _ = walk_records(records, at, count)
     except (IndexError, KafkaError):
         return False
-    return end == len(batch) and base_timestamp + high == max_timestamp and base_timestamp + low >= INT64_MIN
+    return end == len(records) and base_timestamp + high == max_timestamp and base_timestamp + low >= INT64_MIN
 
 
 def _keep_layout(batch: bytes, begin: bytes) -> None:

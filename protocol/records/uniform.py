@@ -12,17 +12,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from protocol.records.varint import VARINTS_KNOWN
+from protocol.records.varint import TWO_BYTES_FROM, VARINTS_KNOWN
 from protocol.records.walk import RecordLayout, walk_record
 
 # Records from which a run is worth looking for, and the fewest it may have.
 RUN_MIN = 16
 
-_ONE_BYTE_DELTAS = 64
 _ONE_BYTE = bytes(range(128))
 _LONGER = bytes(range(128, 256))
 # The one byte of the offset deltas 0…63, and the two of 64…8191, each as a column indexed by offset delta.
-_SHORT_OFFSETS = bytes(2 * delta for delta in range(_ONE_BYTE_DELTAS))
+_SHORT_OFFSETS = bytes(2 * delta for delta in range(TWO_BYTES_FROM))
 _LOW_OFFSETS = bytes(2 * delta & 127 | 128 for delta in range(VARINTS_KNOWN))
 _HIGH_OFFSETS = bytes(2 * delta >> 7 for delta in range(VARINTS_KNOWN))
 
@@ -43,7 +42,7 @@ def uniform_run(data: bytes, position: int, index: int, count: int) -> UniformRu
         return None
     layout = walk_record(data, position, index)
     stride = layout.end - position
-    stop = _ONE_BYTE_DELTAS if index < _ONE_BYTE_DELTAS else VARINTS_KNOWN
+    stop = TWO_BYTES_FROM if index < TWO_BYTES_FROM else VARINTS_KNOWN
     length = min(min(stop, count) - index, (len(data) - position) // stride)
     # Sixteen bytes tell most other batches apart before a whole column is gathered.
     probe = data[position : position + RUN_MIN * stride : stride]
@@ -82,9 +81,9 @@ def _leading(data: bytes, at: int, stride: int, length: int, accepted: bytes) ->
 def _offsets_ascend(data: bytes, stride: int, length: int, index: int, layout: RecordLayout) -> bool:
     at = layout.offset_at
     end = at + length * stride
-    if layout.key_length_at - at != (1 if index < _ONE_BYTE_DELTAS else 2):
+    if layout.key_length_at - at != (1 if index < TWO_BYTES_FROM else 2):
         return False  # padded
-    if index < _ONE_BYTE_DELTAS:
+    if index < TWO_BYTES_FROM:
         return data[at:end:stride] == _SHORT_OFFSETS[index : index + length]
     return (
         data[at:end:stride] == _LOW_OFFSETS[index : index + length]

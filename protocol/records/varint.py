@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from protocol.errors import ErrorCode, KafkaError
 
-# Below this many, lengths and offset deltas are looked up in VARINTS: two bytes hold zigzag values to 8191.
-VARINTS_KNOWN = 8192
+# Numbers that are not negative take two, three, four bytes from here on.
+TWO_BYTES_FROM, THREE_BYTES_FROM, FOUR_BYTES_FROM = 64, 8192, 1048576
+# Below this many, lengths and offset deltas are looked up in VARINTS.
+VARINTS_KNOWN = THREE_BYTES_FROM
 
 NULL_LENGTH = b"\x01"  # -1
 

@@ -1,8 +1,8 @@
 """All records of a batch walked, none of them made an object.
 
-Many records laid out alike are checked by the column (uniform.py), those of the usual form with one unpacking each
-(usual.py). Others of the plain form (keys of less than 64 bytes, values of less than 8 KiB) one loop here reads byte by
-byte. The rest is taken apart number by number in walk.py, which also words every refusal.
+Many records laid out alike are checked by the column (uniform.py); so are those of the usual form, or each with one
+unpacking (usual.py). Others of the plain form (keys of less than 64 bytes, values of less than 8 KiB) one loop here
+reads byte by byte. The rest is taken apart number by number in walk.py, which also words every refusal.
 """
 
 from __future__ import annotations
@@ -10,20 +10,15 @@ from __future__ import annotations
 from protocol.errors import KafkaError
 from protocol.records.record import INT64_MAX, INT64_MIN
 from protocol.records.uniform import RUN_MIN, uniform_run
-from protocol.records.usual import Seen, walk_usual
+from protocol.records.usual import Seen, usual_places, walk_alike, walk_usual
+from protocol.records.varint import FOUR_BYTES_FROM, THREE_BYTES_FROM, TWO_BYTES_FROM
 from protocol.records.walk import walk_headers, walk_record
 
 # Offset deltas 0…63 take one byte, 64…8191 two, 8192…1048575 three. Within an aligned chunk of 64 they take
 # equally many and only the first differs.
-_CHUNK = 64
-_TWO_BYTES_FROM = 64
-_THREE_BYTES_FROM = 8192
-_FOUR_BYTES_FROM = 1048576
+_CHUNK = TWO_BYTES_FROM
 _ONLY_BYTES = bytes(2 * delta for delta in range(_CHUNK))
 _FIRST_BYTES = bytes(2 * delta | 128 for delta in range(_CHUNK))
-
-# Fewer records of the usual form are walked faster than a run of them is found.
-_RUN_OF_USUAL_MIN = 32
 
 
 def walk_records(data: bytes, position: int, count: int) -> Seen:
@@ -33,13 +28,10 @@ def walk_records(data: bytes, position: int, count: int) -> Seen:
     seen = (position, INT64_MAX, INT64_MIN, 0)
     index = 0
     while index < count:
-        left = count - index
-        position, low, high, null_keys = seen
-        if left >= _RUN_OF_USUAL_MIN or (left >= RUN_MIN and data[position] < 128):
-            run = uniform_run(data, position, index, count)
-            if run is not None:
-                index += run.record_count
-                seen = (run.end, min(low, run.low), max(high, run.high), null_keys + run.null_key_count)
+        if count - index >= RUN_MIN:
+            walked, seen = _walk_run(data, index, count, seen)
+            if walked != index:
+                index = walked
                 continue
         stop = min(count, (index // _CHUNK + 1) * _CHUNK)
         index, seen = walk_usual(data, index, stop, seen)
@@ -49,12 +41,25 @@ def walk_records(data: bytes, position: int, count: int) -> Seen:
     return seen
 
 
+def _walk_run(data: bytes, index: int, count: int, seen: Seen) -> tuple[int, Seen]:
+    """Walks the records from `index` on that are laid out alike, if they are some; answers as walk_usual."""
+    position, low, high, null_keys = seen
+    places = usual_places(data, position, index)
+    if places is not None:
+        return walk_alike(data, index, count, seen, places)
+    run = uniform_run(data, position, index, count)
+    if run is None:
+        return index, seen
+    seen = (run.end, min(low, run.low), max(high, run.high), null_keys + run.null_key_count)
+    return index + run.record_count, seen
+
+
 def _offset_bytes(index: int, stop: int) -> tuple[bytes, int, int, int]:
     """Of the offset deltas `index` to `stop` in one chunk: first bytes, the second, the third, the width."""
-    if index < _TWO_BYTES_FROM:
+    if index < TWO_BYTES_FROM:
         return _ONLY_BYTES[index:stop], 0, 0, 1
     start, end = index % _CHUNK, index % _CHUNK + stop - index
-    if index < _THREE_BYTES_FROM:
+    if index < THREE_BYTES_FROM:
         return _FIRST_BYTES[start:end], index >> 6, 0, 2
     return _FIRST_BYTES[start:end], index >> 6 & 127 | 128, index >> 13, 3
 
@@ -97,7 +102,7 @@ def _walk_chunk(data: bytes, index: int, stop: int, seen: Seen) -> Seen:
                     and (size | delta | value) < 16384
                     and not (size | value) & 1
                     and (not key & 129 or key == 1)
-                    and index < _FOUR_BYTES_FROM
+                    and index < FOUR_BYTES_FROM
                 ):
                     position = end
                     null_keys += key == 1

@@ -39,7 +39,7 @@ def test_a_port_that_is_taken(start_broker: StartBroker, tmp_path: Path) -> None
     status, said = refused_start(tmp_path / "other", listeners=f"PLAINTEXT://{broker.bootstrap}")
     assert status == 1
     assert f"listener PLAINTEXT cannot listen on {broker.bootstrap}" in said
-    assert "is another broker running there?" in said
+    assert "something listens there already; stop it, or choose another port" in said
 
 
 def test_a_killed_node_that_moves_to_another_port_is_not_taken_for_a_second_one(start_broker: StartBroker) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
+import inspect
 from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -127,8 +128,8 @@ class ProcessLoop(asyncio.AbstractEventLoop):
         if self.is_stopped:
             return
         self.is_stopped = True
+        self._tasks_of_the_dead = list(asyncio.all_tasks(self))  # before what alone may hold them is cleared
         self._ready.clear()
-        self._tasks_of_the_dead = list(asyncio.all_tasks(self))
         for task in self._tasks_of_the_dead:
             task._log_destroy_pending = False  # type: ignore[attr-defined]
 
@@ -136,10 +137,13 @@ class ProcessLoop(asyncio.AbstractEventLoop):
         """When the world is over: end the coroutines of the dead, wherever they stand."""
         tasks, self._tasks_of_the_dead = self._tasks_of_the_dead, []
         for task in tasks:
-            try:
-                task.get_coro().close()
-            except BaseException:  # noqa: BLE001 - nobody is left whom it could concern
-                continue
+            coroutine: Any = task.get_coro()
+            # One that never began holds what it was to await: `Dispatcher._finish`, a handler.
+            for each in [coroutine, *_awaited_by_unbegun(coroutine)]:
+                try:
+                    each.close()
+                except BaseException:  # noqa: BLE001 - nobody is left whom it could concern
+                    continue
 
     # --- futures and tasks ---------------------------------------------------------------------------------------
 
@@ -213,6 +217,12 @@ class ProcessLoop(asyncio.AbstractEventLoop):
 
     async def create_connection(self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any) -> Any:
         return await self.world.network.connect(self.process, protocol_factory, host, port)
+
+
+def _awaited_by_unbegun(coroutine: Coroutine[Any, Any, Any]) -> list[Coroutine[Any, Any, Any]]:
+    if inspect.getcoroutinestate(coroutine) != inspect.CORO_CREATED:
+        return []
+    return [each for each in inspect.getcoroutinelocals(coroutine).values() if inspect.iscoroutine(each)]
 
 
 def _unless_done(future: asyncio.Future[Any], settle: Callable[[Any], None], outcome: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 
 from broker.config import BROKER_DEFINITIONS
 from style.source_files import ROOT
@@ -21,3 +22,14 @@ def test_the_pages_made_from_the_code_are_up_to_date() -> None:
 def test_every_setting_is_in_the_manual() -> None:
     manual = (ROOT / "docs" / "CONFIGURATION.md").read_text(encoding="utf-8")
     assert not [name for name in BROKER_DEFINITIONS if f"| `{name}` |" not in manual]
+
+
+def test_every_gap_that_a_handler_names_is_in_the_manual() -> None:
+    manual = (ROOT / "docs" / "COMPATIBILITY.md").read_text(encoding="utf-8")
+    gaps = {
+        gap: handler.name
+        for handler in (ROOT / "broker" / "handlers").glob("*.py")
+        for gap in re.findall(r"^- (.*)", handler.read_text(encoding="utf-8").partition("Not implemented:\n")[2], re.M)
+    }
+    assert gaps
+    assert not [f"{handler}: {gap}" for gap, handler in gaps.items() if gap not in manual]

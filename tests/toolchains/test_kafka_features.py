@@ -69,3 +69,9 @@ def test_what_cannot_be_is_refused_with_the_reason(features: Tool, arguments: tu
     assert refused.status == 1
     assert words in refused.output + refused.errors
     assert "1 out of 1 operation(s) failed." in refused.output + refused.errors
+
+
+def test_an_upgrade_to_a_release_is_told_what_to_name_instead(features: Tool) -> None:
+    """It names all features of the release together, and some are of what is not served."""
+    refused = features("upgrade", "--release-version", "4.1", succeeds=False)
+    assert "name one of them, not a release (--feature metadata.version=N)" in refused.output + refused.errors

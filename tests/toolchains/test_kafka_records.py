@@ -214,6 +214,18 @@ def test_indexes_of_a_sealed_segment_pass_kafkas_check(tools: Tools, strict_brok
         assert complaint not in time_index
 
 
+def test_files_beside_a_small_segment_are_what_kafkas_dump_tool_reads(
+    tools: Tools, strict_broker: BrokerProcess, topic: str
+) -> None:
+    tools.create(topic, segment_ms="1")
+    for line in ("a", "b"):
+        tools.produce(topic, line)
+    sealed, active = sorted(strict_broker.data_directory.glob(f"{topic}-0/*.log"))
+    assert "is empty" in tools.dump(sealed.with_suffix(".index"))
+    assert re.search(r"timestamp: \d+ offset: 0", tools.dump(sealed.with_suffix(".timeindex")))
+    assert re.search(r"producerEpoch: 0 .* lastSequence: 0 lastOffset: 0", tools.dump(active.with_suffix(".snapshot")))
+
+
 def test_committed_offsets_are_stored_in_kafkas_format(tools: Tools, topic: str) -> None:
     tools.create(topic)
     tools.produce(topic, "a", "b", "c")

@@ -237,3 +237,16 @@ def test_tables_are_plain_where_nobody_looks(millstream: Run) -> None:
     heading, *rows = millstream("topics", "list").splitlines()
     assert heading.split() == ["TOPIC", "PARTITIONS", "REPLICAS"]
     assert ["plain", "2", "1"] in [row.split() for row in rows]
+
+
+def test_a_partition_that_a_topic_does_not_have_is_named_at_once(millstream: Run, lines: Callable[..., str]) -> None:
+    """It was waited for, as one that has no leader just now."""
+    millstream("topics", "create", "narrow", "-p", "3")
+    assert "narrow has no partition 7: it has 0 to 2" in millstream("consume", "narrow", "-p", "7", code=1)
+    assert "narrow has no partition 3" in millstream("produce", "narrow", "-p", "3", "-f", lines("x"), code=1)
+    assert "narrow has no partition 9" in millstream("offsets", "narrow:9", code=1)
+
+
+def test_a_topic_may_be_created_by_what_goes_into_one_partition(millstream: Run, lines: Callable[..., str]) -> None:
+    millstream("produce", "fresh", "-p", "0", "-f", lines("x"))
+    assert millstream("consume", "fresh") == "x\n"

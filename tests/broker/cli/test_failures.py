@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import socket
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
+from style.source_files import ROOT
 
+import broker
+from broker import __main__
 from broker.cli.app import run
 
 
@@ -95,3 +102,29 @@ def test_what_answers_and_is_no_broker_is_a_failure(capfd: pytest.CaptureFixture
         assert run(["topics", "list", "-b", f"127.0.0.1:{server.getsockname()[1]}"]) == 1
         web_server.join()
     assert "is not a Kafka broker" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("address", ["http://localhost:9092", "localhost:99999", "localhost:port", ":9092"])
+def test_what_is_no_address_is_refused_before_it_is_tried(address: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["topics", "list", "-b", address]) == 1
+    assert f"'{address}' is no address: it must be host:port" in capfd.readouterr().err
+
+
+def test_an_old_python_is_told_which_is_needed(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 9, 18))
+    assert __main__.main() == 1
+    assert capfd.readouterr().err == "millstream: Python 3.11 or newer is needed, and this is 3.9\n"
+    # It gets as far as that.
+    for module in (broker, __main__):
+        assert module.__file__ is not None
+        ast.parse(Path(module.__file__).read_text(), feature_version=(3, 7))
+
+
+def test_a_python_without_the_dependencies_is_told_how_to_get_them() -> None:
+    asked = subprocess.run(
+        [sys.executable, "-S", "-m", "broker", "serve"], cwd=ROOT, capture_output=True, text=True, timeout=30
+    )
+    assert asked.returncode == 1
+    assert asked.stderr == "millstream: typer is not installed: use ./scripts/serve, or run pip install . first\n"

@@ -11,11 +11,17 @@ from pathlib import Path
 
 import pytest
 from harness.broker_process import BrokerProcess
+from harness.raw_client import RawClient
+from log_harness.batches import batch
 
+from broker.cli.app import run
 from broker.cli.serve import durability_promise
 from broker.config import BrokerConfig
+from protocol.messages.fetch import FetchPartition, FetchRequest, FetchTopic
 
 WAIT_S = 30
+# More than the sockets of both sides hold.
+UNREAD_BYTES = 30_000_000
 
 
 def test_it_says_where_it_is_and_what_it_promises_and_ends_cleanly_on_ctrl_c(tmp_path: Path) -> None:
@@ -34,6 +40,29 @@ def test_it_says_where_it_is_and_what_it_promises_and_ends_cleanly_on_ctrl_c(tmp
     assert "what is acknowledged is on disk" in said[3]
     assert process.returncode == 0, errors
     assert "zookeeper.connect" in errors
+    assert "press Ctrl-C again to stop at once" in errors
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_second_signal_ends_it_at_once(tmp_path: Path, number: signal.Signals) -> None:
+    """While it waits for a client that does not read what it asked for."""
+    command = [sys.executable, "-m", "broker", "serve", "--json", "--log-level", "error", "--data", str(tmp_path)]
+    command += ["--set", "listeners=PLAINTEXT://127.0.0.1:0", "--set", "message.max.bytes=40000000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        bootstrap = json.loads(process.stdout.readline())["bootstrap"]
+        assert run(["topics", "create", "unread", "-b", bootstrap]) == 0
+        with RawClient(bootstrap) as client:
+            assert client.produce("unread", batch(b"x" * UNREAD_BYTES)).error_code == 0
+            asked = FetchPartition(partition=0, partition_max_bytes=2 * UNREAD_BYTES)
+            client.send(FetchRequest(topics=[FetchTopic(topic="unread", partitions=[asked])]), version=11)
+            client.socket.recv(1)  # the answer has begun
+
+            process.send_signal(number)
+            assert process.stderr.readline().startswith("Stopping: ")
+            process.send_signal(number)
+
+            assert process.wait(WAIT_S) == -number
 
 
 def test_the_environment_configures_it(tmp_path: Path) -> None:
@@ -66,7 +95,18 @@ def test_two_brokers_cannot_share_a_directory(broker: BrokerProcess) -> None:
 
 def test_a_port_that_is_taken_is_a_sentence(broker: BrokerProcess, tmp_path: Path) -> None:
     taken = f"listeners=PLAINTEXT://{broker.bootstrap}"
-    assert broker.bootstrap in refusal("--data", str(tmp_path / "other"), "--set", taken)
+    said = refusal("--data", str(tmp_path / "other"), "--set", taken)
+    assert f"cannot listen on {broker.bootstrap}: something listens there already" in said
+
+
+def test_an_address_of_another_machine_is_a_sentence(tmp_path: Path) -> None:
+    said = refusal("--data", str(tmp_path), "--set", "listeners=PLAINTEXT://192.0.2.1:9092")
+    assert "this machine has no such address" in said
+
+
+def test_a_file_is_no_data_directory(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert f"{tmp_path}/file (it is a file, or in one)" in refusal("--data", str(tmp_path / "file"))
 
 
 def test_the_ready_line_can_be_json(tmp_path: Path) -> None:

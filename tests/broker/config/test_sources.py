@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,16 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     binary.write_bytes(b"a=\xff\xfe")
     with pytest.raises(ConfigError, match=r"binary\.properties is not UTF-8"):
         load_config(config_file=str(binary))
+
+
+def test_a_refused_setting_is_named_with_where_it_came_from(tmp_path: Path) -> None:
+    file = tmp_path / "server.properties"
+    file.write_text("num.partition=8\n")
+    with pytest.raises(
+        ConfigError, match=rf"^the configuration file {re.escape(str(file))}: num\.partition is not a broker setting"
+    ):
+        load_config(config_file=str(file))
+    with pytest.raises(ConfigError, match=r"^the environment variable KAFKA_NUM_PARTITIONS: num\.partitions=x is not"):
+        load_config(environ={"KAFKA_NUM_PARTITIONS": "x"})
+    with pytest.raises(ConfigError, match=r"^num\.partitions=y is not valid"):
+        load_config(environ={"KAFKA_NUM_PARTITIONS": "x"}, settings=["num.partitions=y"])

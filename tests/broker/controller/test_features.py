@@ -67,6 +67,7 @@ def test_a_level_does_not_rise_while_a_node_is_away_of_which_nothing_is_known() 
     [
         (METADATA_VERSION, 99, UPGRADE, f"Local controller 1 only supports versions {FIRST_LEVEL}-{NEWEST_LEVEL}"),
         ("group.version", 1, UPGRADE, "Local controller 1 does not support this feature."),
+        ("group.version", 1, UPGRADE, "It has kraft.version and metadata.version: name one of them, not a release"),
         ("group.version", 0, SAFE, "Feature group.version not found."),
         (METADATA_VERSION, -1, UPGRADE, "A feature version cannot be less than 0."),
         (METADATA_VERSION, NEWEST_LEVEL, 0, "The controller does not support the given upgrade type."),

@@ -166,8 +166,11 @@ BATCHES = st.one_of(
     st.builds(batch, VALUES),
     st.builds(lambda key, value: keyed_batch([(key, value)]), st.binary(max_size=70), st.none() | VALUES),
     st.builds(lambda values: batch(*values), st.lists(VALUES, min_size=2, max_size=5)),
-    st.builds(lambda value: batch(value, compression=Compression.LZ4), VALUES),
-    st.builds(lambda value: batch(value, compression=Compression.ZSTD), VALUES),
+    st.builds(
+        lambda values, codec: batch(*values, compression=codec),
+        st.lists(VALUES, min_size=1, max_size=4),
+        st.sampled_from(Compression),
+    ),
     st.builds(
         lambda value, producer_id, epoch, sequence: batch(
             value, producer_id=producer_id, producer_epoch=epoch, base_sequence=sequence

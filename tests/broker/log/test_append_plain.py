@@ -27,6 +27,11 @@ BATCHES = st.one_of(
         lambda value, later: batch(value, timestamp=NOW_MS + later), st.binary(max_size=9), st.integers(0, 10**7)
     ),
     st.just(batch(b"a", b"b")),
+    st.builds(
+        lambda values, codec: batch(*values, compression=codec),
+        st.lists(st.binary(max_size=50), min_size=1, max_size=3),
+        st.sampled_from(Compression),
+    ),
 )
 
 
@@ -76,6 +81,7 @@ def test_the_short_way_does_what_the_general_way_does(sent: list[bytes], write_e
         LogConfig(cleanup_policy=("compact",)),
         LogConfig(message_timestamp_type="LogAppendTime"),
         LogConfig(compression_type="zstd"),
+        LogConfig(compression_type="uncompressed"),
         LogConfig(message_timestamp_before_max_ms=1000),
         LogConfig(max_message_bytes=60),
     ],

@@ -73,7 +73,8 @@ def test_every_file_that_a_log_leaves_has_items_and_no_problems() -> None:
     assert len(files) >= 10
     for path in files:
         items = dump(on_disk, path)
-        assert items, path
+        # The offset index of a small segment has no entry.
+        assert items or not on_disk.disk.content(path), path
         assert not problems(items), path
 
 

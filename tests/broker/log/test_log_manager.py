@@ -17,10 +17,12 @@ from wal import CorruptionError, Entry, StorageError
 
 
 def test_the_directory_is_kafkas() -> None:
-    on_disk = LogOnDisk()
+    on_disk = LogOnDisk(LogConfig(index_interval_bytes=1))
     on_disk.append(batch(b"a"))
+    on_disk.append(batch(b"b"))
     on_disk.logs.close()
     assert on_disk.disk.list(f"{DIRECTORY}/{TOPIC}-0") == [
+        "00000000000000000000.index",
         "00000000000000000000.log",
         "00000000000000000000.timeindex",
         "leader-epoch-checkpoint",
@@ -29,7 +31,7 @@ def test_the_directory_is_kafkas() -> None:
     assert bytes(on_disk.disk.content(f"{DIRECTORY}/{TOPIC}-0/partition.metadata")) == (
         b"version: 0\ntopic_id: AAECAwQFBgcICQoLDA0ODw\n"
     )
-    assert bytes(on_disk.disk.content(f"{DIRECTORY}/recovery-point-offset-checkpoint")) == b"0\n1\norders 0 1\n"
+    assert bytes(on_disk.disk.content(f"{DIRECTORY}/recovery-point-offset-checkpoint")) == b"0\n1\norders 0 2\n"
 
 
 @pytest.mark.parametrize(

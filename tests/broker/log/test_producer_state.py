@@ -7,11 +7,9 @@ from log_harness import batch
 from log_harness.batches import NOW_MS
 from log_harness.logs import LogOnDisk
 
-from broker.log import AppendOrigin, LogConfig
-from broker.log.producer_state import ProducerStates
+from broker.log import NOT_PLAIN, AppendOrigin, LogConfig
 from protocol.errors import ErrorCode, KafkaError
 from protocol.records import ControlType, end_transaction_marker
-from wal import CorruptionError
 
 SEQUENCE_MAX = 2**31 - 1
 
@@ -77,6 +75,28 @@ def test_sequences_wrap_to_zero() -> None:
     assert on_disk.append(produced(0)).base_offset == 1
 
 
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_batch_over_the_wrap_is_known_when_it_comes_again(restart: bool) -> None:
+    on_disk = LogOnDisk()
+    on_disk.append(produced(SEQUENCE_MAX - 1, 3))
+    if restart:
+        on_disk.restart()
+    assert on_disk.append(produced(SEQUENCE_MAX - 1, 3)).is_duplicate
+    assert refused(on_disk, produced(SEQUENCE_MAX)) is ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+    assert on_disk.append(produced(1)).base_offset == 3
+
+
+def test_the_short_way_wraps_sequences_too() -> None:
+    on_disk = LogOnDisk()
+    on_disk.append(produced(SEQUENCE_MAX - 1))
+    for offset, sequence in enumerate((SEQUENCE_MAX, 0, 1), start=1):
+        data = produced(sequence)
+        assert on_disk.log.append_plain(data, 0, len(data), 1, NOW_MS) == offset
+    data = produced(1)
+    assert on_disk.log.append_plain(data, 0, len(data), 1, NOW_MS) == NOT_PLAIN
+    assert on_disk.append(data).is_duplicate
+
+
 def test_an_older_epoch_is_fenced() -> None:
     on_disk = LogOnDisk()
     on_disk.append(produced(0, epoch=3))
@@ -88,6 +108,34 @@ def test_a_new_epoch_begins_at_zero() -> None:
     on_disk.append(produced(0))
     assert refused(on_disk, produced(1, epoch=1)) is ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
     assert on_disk.append(produced(0, epoch=1)).base_offset == 1
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_batches_of_the_epoch_before_are_forgotten_with_it(restart: bool) -> None:
+    """KIP-360: sequence 0 of the new epoch is new, though the epoch before began with it."""
+    on_disk = LogOnDisk()
+    for sequence in range(3):
+        on_disk.append(produced(sequence))
+    assert not on_disk.append(produced(0, epoch=1)).is_duplicate
+    if restart:
+        on_disk.restart()
+    assert on_disk.append(produced(0, epoch=1)).is_duplicate
+    assert refused(on_disk, produced(2, epoch=1)) is ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+    assert refused(on_disk, produced(3)) is ErrorCode.INVALID_PRODUCER_EPOCH
+    assert on_disk.append(produced(1, epoch=1)).base_offset == 4
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_marker_with_a_new_epoch_fences_the_old_one_and_sequences_begin_at_zero(restart: bool) -> None:
+    """KIP-890: the coordinator raises the epoch with the marker that ends a transaction."""
+    on_disk = LogOnDisk()
+    on_disk.append(produced(0, transactional=True))
+    on_disk.append(marker(ControlType.COMMIT, epoch=1), origin=AppendOrigin.COORDINATOR)
+    if restart:
+        on_disk.restart()
+    assert refused(on_disk, produced(1, transactional=True)) is ErrorCode.INVALID_PRODUCER_EPOCH
+    assert refused(on_disk, produced(1, epoch=1)) is ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+    assert on_disk.append(produced(0, epoch=1)).base_offset == 2
 
 
 def test_within_an_open_transaction_every_write_is_transactional() -> None:
@@ -179,12 +227,3 @@ def test_a_marker_of_a_deposed_coordinator_is_refused() -> None:
     on_disk.append(produced(1, transactional=True))
     late = marker(ControlType.COMMIT, coordinator_epoch=4)
     assert refused(on_disk, late, origin=AppendOrigin.COORDINATOR) is ErrorCode.TRANSACTION_COORDINATOR_FENCED
-
-
-def test_a_damaged_snapshot_is_told_apart() -> None:
-    states = ProducerStates()
-    data = states.encode()
-    with pytest.raises(CorruptionError):
-        ProducerStates.decode(data[:-1] + b"\x01", "x.snapshot")
-    with pytest.raises(CorruptionError):
-        ProducerStates.decode(b"", "x.snapshot")

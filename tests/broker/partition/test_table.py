@@ -78,6 +78,39 @@ def test_a_partition_that_cannot_be_led_is_offline_and_takes_nothing_with_it() -
         assert node.metadata.failures == []
 
 
+def test_a_partition_is_opened_when_the_disk_has_room_again(caplog: pytest.LogCaptureFixture) -> None:
+    """It stayed offline until a restart, though it lacked nothing."""
+    with data_node() as node:
+        node.disk.fail("write", errno.ENOSPC, path_part="logs/orders-0", times=-1)
+        node.metadata.run(node.metadata.controller.auto_create_topic("orders"))
+        node.partitions.open_again()
+        assert node.partitions.absence("orders", 0) is ErrorCode.KAFKA_STORAGE_ERROR
+        assert caplog.text.count("partition orders-0 is offline") == 1
+
+        node.disk.forget_faults()
+        node.partitions.open_again()
+
+        partition = node.partitions.find("orders", 0)
+        assert partition is not None and partition.is_leader
+        partition.append(batch(b"a"), now_ms=NOW_MS)
+        node.commit()
+        assert partition.high_watermark == 1
+        assert "partition orders-0 is online again" in caplog.text
+
+
+def test_a_deleted_partition_is_not_opened_again() -> None:
+    with data_node() as node:
+        node.disk.fail("write", errno.ENOSPC, path_part="logs/orders-0", times=-1)
+        node.metadata.run(node.metadata.controller.auto_create_topic("orders"))
+        topic_id = node.metadata.image.topics_by_name["orders"].topic_id
+        node.metadata.run(node.metadata.controller.delete_topics(topic_ids=[topic_id]))
+        node.disk.forget_faults()
+
+        node.partitions.open_again()
+
+        assert node.partitions.absence("orders", 0) is ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+
+
 @pytest.mark.parametrize(
     ("is_deleted", "error"), [(True, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION), (False, ErrorCode.NOT_LEADER_OR_FOLLOWER)]
 )

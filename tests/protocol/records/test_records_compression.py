@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import random
+from typing import Any
 
 import cramjam
 import pytest
@@ -141,12 +143,44 @@ def test_a_snappy_block_of_an_impossible_length_is_refused(length: int) -> None:
         unpack(Compression.SNAPPY, header + length.to_bytes(4, "big", signed=True) + b"abc")
 
 
-def test_lz4_blocks_are_independent_and_the_version_is_one() -> None:
-    """Java's reader knows frame version 1 with independent blocks and nothing else."""
-    flags = compress(Compression.LZ4, TEXT)[4]
+def test_lz4_is_written_in_the_framing_of_java() -> None:
+    """Its reader knows frame version 1 with independent blocks; its writer makes them of 64 KiB, without checksums."""
+    head = compress(Compression.LZ4, TEXT)[:7]
 
-    assert flags >> 6 == 1
-    assert flags & 0x20
+    assert head[:6] == b"\x04\x22\x4d\x18\x60\x40"
+    assert head[6] == xxhash32_short(head[4:6]) >> 8 & 0xFF
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 65_537, 200_000])
+@pytest.mark.parametrize("packs", [True, False])
+def test_lz4_of_any_number_of_blocks_is_read_here_and_by_another_reader(size: int, packs: bool) -> None:
+    data = bytes(size) if packs else random.Random(7).randbytes(size)
+
+    packed = compress(Compression.LZ4, data)
+
+    assert bytes(cramjam.lz4.decompress(packed)) == data
+    assert unpack(Compression.LZ4, packed) == data
+
+
+@pytest.mark.parametrize("options", [{}, {"content_checksum": True}, {"block_linked": False}, {"level": 9}])
+def test_lz4_frames_of_other_writers_are_read(options: dict[str, Any]) -> None:
+    compressor = cramjam.lz4.Compressor(**options)
+    compressor.compress(TEXT)
+
+    assert unpack(Compression.LZ4, bytes(compressor.finish())) == TEXT
+
+
+def lz4_frame(block: bytes, *, is_packed: bool) -> bytes:
+    size = len(block) | (0 if is_packed else 1 << 31)
+    return compress(Compression.LZ4, b"")[:7] + size.to_bytes(4, "little") + block + bytes(4)
+
+
+def test_an_lz4_block_of_more_than_its_64_kib_is_refused() -> None:
+    packed = bytes(cramjam.lz4.compress_block(bytes(65_537), store_size=False))
+
+    for frame in (lz4_frame(packed, is_packed=True), lz4_frame(bytes(65_537), is_packed=False)):
+        with refused():
+            unpack(Compression.LZ4, frame)
 
 
 @pytest.mark.parametrize(

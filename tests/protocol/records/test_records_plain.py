@@ -10,10 +10,12 @@ from protocol.errors import KafkaError
 from protocol.records import (
     PLAIN_BATCH_BYTES_MAX,
     PLAIN_BATCH_BYTES_MIN,
+    Compression,
     Header,
     Record,
     build_batch,
     check_records,
+    compress,
     read_batch_header,
     read_plain_batch,
     verify_crc,
@@ -21,6 +23,8 @@ from protocol.records import (
 from protocol.records.batch import assemble
 from protocol.records.plain import NOT_PLAIN, plain_record_null_keys
 from protocol.records.walk import walk_record
+
+PLAIN_CODECS = (Compression.NONE, Compression.GZIP, Compression.SNAPPY, Compression.LZ4)
 
 
 def block_of(key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes | None]]) -> bytes:
@@ -101,6 +105,41 @@ def test_a_plain_batch_is_read_the_first_time_and_when_its_layout_is_known(
         assert plain[2:] == (1000, producer_id, producer_epoch, sequence, 0)
 
 
+@pytest.mark.parametrize("codec", PLAIN_CODECS[1:])
+def test_a_compressed_batch_is_read_unless_its_records_are_of_another_number_or_time(codec: Compression) -> None:
+    batch = build_batch([Record(place, 1000 + place, b"key", b"v" * 300) for place in range(100)], compression=codec)
+    header, block = read_batch_header(batch), batch[61:]
+
+    plain = read_plain_batch(b"before" + batch, 6, 6 + len(batch))
+
+    assert plain == (batch[21:], header.crc, 1099, -1, -1, -1, 99)
+    for wrong in (
+        header._replace(record_count=99, last_offset_delta=98),
+        header._replace(record_count=101, last_offset_delta=100),
+        header._replace(last_offset_delta=98),
+        header._replace(max_timestamp=1098),
+    ):
+        changed = assemble(wrong, block)
+        assert read_plain_batch(changed, 0, len(changed)) is None
+
+
+def test_a_compressed_batch_of_no_records_is_not_plain() -> None:
+    """Its timestamps are those that the walk begins with."""
+    header = read_batch_header(build_batch([Record(0, 0, None, b"")], compression=Compression.GZIP))
+    no_records = header._replace(record_count=0, last_offset_delta=-1, base_timestamp=0, max_timestamp=-(2**63))
+    batch = assemble(no_records, compress(Compression.GZIP, b""))
+
+    assert len(batch) >= PLAIN_BATCH_BYTES_MIN
+    assert read_plain_batch(batch, 0, len(batch)) is None
+
+
+def test_a_small_batch_that_unpacks_to_megabytes_is_left_to_the_general_check() -> None:
+    batch = build_batch([Record(0, 0, None, bytes(2 << 20))], compression=Compression.GZIP)
+
+    assert len(batch) <= PLAIN_BATCH_BYTES_MAX
+    assert read_plain_batch(batch, 0, len(batch)) is None
+
+
 def damaged(batch: bytes, places: list[tuple[int, int]], sealed: bool) -> bytes:
     """The batch with some of its bytes changed, and a checksum that agrees all the same if it is `sealed`."""
     changed = bytearray(batch)
@@ -117,6 +156,7 @@ def damaged(batch: bytes, places: list[tuple[int, int]], sealed: bool) -> bytes:
     value=st.none() | st.binary(max_size=80),
     headers=st.sampled_from([[], [("name", b"value")]]),
     step=st.sampled_from([0, 1, -1, 9000]),
+    codec=st.just(Compression.NONE) | st.sampled_from(Compression),
     places=st.lists(st.tuples(st.integers(61, 200), st.integers(0, 255)), max_size=3),
     header_places=st.lists(st.tuples(st.integers(0, 60), st.sampled_from([0, 1, 2, 16, 32, 128])), max_size=2),
     sealed=st.booleans(),
@@ -127,12 +167,15 @@ def test_a_plain_batch_is_one_that_all_checks_take(
     value: bytes | None,
     headers: list[Header],
     step: int,
+    codec: Compression,
     places: list[tuple[int, int]],
     header_places: list[tuple[int, int]],
     sealed: bool,
 ) -> None:
     original = build_batch(
-        [Record(place, 1000 + step * place, key, value, headers) for place in range(count)], producer_id=7
+        [Record(place, 1000 + step * place, key, value, headers) for place in range(count)],
+        producer_id=7,
+        compression=codec,
     )
     if len(original) >= PLAIN_BATCH_BYTES_MIN:
         read_plain_batch(original, 0, len(original))
@@ -153,9 +196,11 @@ def test_a_plain_batch_is_one_that_all_checks_take(
     if plain is None:
         # Only for what the header says: the log looks at that.
         is_whole = header.size_bytes == len(batch)
-        assert header.base_offset or header.attributes or checked.max_timestamp != header.max_timestamp or not is_whole
+        is_of_codec = header.attributes in PLAIN_CODECS
+        assert header.base_offset or not is_of_codec or checked.max_timestamp != header.max_timestamp or not is_whole
         return
-    assert (header.base_offset, header.attributes) == (0, 0)
+    assert header.base_offset == 0
+    assert header.attributes in PLAIN_CODECS
     assert checked.record_count == header.record_count
     assert plain == (
         batch[21:],
