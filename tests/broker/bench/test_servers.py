@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from broker.bench import servers
 from broker.bench.cluster_servers import NODES, ClusterServers
 from broker.bench.peer import Kafka
 from broker.bench.servers import FIRST_PORT, LAST_PORT, Millstream, free_ports
@@ -57,3 +58,13 @@ def test_what_is_done_in_time_is_left_alone() -> None:
         pass
 
     threading.Event().wait(0.0)
+
+
+def test_a_node_is_measured_with_bytecode_as_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Python was told to write none, half of every start was its compiler's."""
+    package = tmp_path / "code" / "broker"
+    package.mkdir(parents=True)
+    (package / "one.py").write_text("ONE = 1\n")
+    monkeypatch.setattr(servers, "CODE", tmp_path / "code")
+    Millstream(tmp_path / "data", {}).prepare()
+    assert list(package.rglob("one.*.pyc"))
