@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from protocol.records.varint import TWO_BYTES_FROM, VARINTS_KNOWN
+from protocol.records.varint import FIRST_BYTES, LAST_BYTES, TWO_BYTES_FROM, VARINTS_KNOWN
 from protocol.records.walk import RecordLayout, walk_record
 
 # Records from which a run is worth looking for, and the fewest it may have.
@@ -20,10 +20,6 @@ RUN_MIN = 16
 
 _ONE_BYTE = bytes(range(128))
 _LONGER = bytes(range(128, 256))
-# The one byte of the offset deltas 0…63, and the two of 64…8191, each as a column indexed by offset delta.
-_SHORT_OFFSETS = bytes(2 * delta for delta in range(TWO_BYTES_FROM))
-_LOW_OFFSETS = bytes(2 * delta & 127 | 128 for delta in range(VARINTS_KNOWN))
-_HIGH_OFFSETS = bytes(2 * delta >> 7 for delta in range(VARINTS_KNOWN))
 
 
 class UniformRun(NamedTuple):
@@ -83,12 +79,9 @@ def _offsets_ascend(data: bytes, stride: int, length: int, index: int, layout: R
     end = at + length * stride
     if layout.key_length_at - at != (1 if index < TWO_BYTES_FROM else 2):
         return False  # padded
-    if index < TWO_BYTES_FROM:
-        return data[at:end:stride] == _SHORT_OFFSETS[index : index + length]
-    return (
-        data[at:end:stride] == _LOW_OFFSETS[index : index + length]
-        and data[at + 1 : end : stride] == _HIGH_OFFSETS[index : index + length]
-    )
+    if data[at:end:stride] != FIRST_BYTES[index : index + length]:
+        return False
+    return index < TWO_BYTES_FROM or data[at + 1 : end : stride] == LAST_BYTES[index : index + length]
 
 
 def _timestamp_deltas(data: bytes, end: int, stride: int, layout: RecordLayout) -> set[int]:

@@ -16,21 +16,16 @@ from __future__ import annotations
 
 from struct import Struct, error
 
-from protocol.records.varint import THREE_BYTES_FROM, TWO_BYTES_FROM
+from protocol.records.varint import FIRST_BYTES, LAST_BYTES, THREE_BYTES_FROM, TWO_BYTES_FROM, VARINTS
 
 # How far a walk is, and what it has met on the way: position, lowest and highest timestamp delta, null keys.
 # A plain tuple: naming the fields takes a third of the check of a batch of one record.
 Seen = tuple[int, int, int, int]
 
 
-def _two_bytes(number: int) -> int:
-    """A number of 64 to 8,191 as it is written, zigzag, as one big-endian integer."""
-    zigzag = number << 1
-    return (zigzag & 127 | 128) << 8 | zigzag >> 7
-
-
-_NUMBERS = {_two_bytes(number): number for number in range(TWO_BYTES_FROM, THREE_BYTES_FROM)}
-_OFFSETS = [2 * delta if delta < TWO_BYTES_FROM else _two_bytes(delta) for delta in range(THREE_BYTES_FROM)]
+# The numbers of up to two bytes as they are written, each as one big-endian integer; and those of two the other way.
+_OFFSETS = [int.from_bytes(varint, "big") for varint in VARINTS]
+_NUMBERS = {_OFFSETS[number]: number for number in range(TWO_BYTES_FROM, THREE_BYTES_FROM)}
 
 # Size, attributes, timestamp delta, offset delta, key's size, and what would be the value's size without a key.
 _unpack_short = Struct(">HBBBBH").unpack_from
@@ -40,9 +35,6 @@ _NULL = 1
 
 # Fewer records that are alike are walked faster than they are compared.
 _ALIKE_MIN = 8
-# The bytes of the offset deltas, each as a column; the second of those that have but one is not looked at.
-_FIRST_OF_OFFSETS = bytes(offset if offset < 256 else offset >> 8 for offset in _OFFSETS)
-_SECOND_OF_OFFSETS = bytes(offset & 255 for offset in _OFFSETS)
 
 
 def walk_usual(data: bytes, index: int, stop: int, seen: Seen) -> tuple[int, Seen]:
@@ -125,9 +117,9 @@ def walk_alike(data: bytes, index: int, count: int, seen: Seen, places: Places) 
         column = data[at:end:stride]
         if column != column[:1] * length:
             return index, seen
-    if data[position + 4 : end : stride] != _FIRST_OF_OFFSETS[index:stop]:
+    if data[position + 4 : end : stride] != FIRST_BYTES[index:stop]:
         return index, seen
-    if index >= TWO_BYTES_FROM and data[position + 5 : end : stride] != _SECOND_OF_OFFSETS[index:stop]:
+    if index >= TWO_BYTES_FROM and data[position + 5 : end : stride] != LAST_BYTES[index:stop]:
         return index, seen
     # Records of one batch share few timestamps.
     for delta in set(data[position + 3 : end : stride]):

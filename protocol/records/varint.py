@@ -43,6 +43,9 @@ def encode_varint(value: int) -> bytes:
 
 
 VARINTS: list[bytes] = [encode_varint(value) for value in range(VARINTS_KNOWN)]
+# Their first and last bytes, for numbers that ascend by one from record to record and are compared by the column.
+FIRST_BYTES = bytes(varint[0] for varint in VARINTS)
+LAST_BYTES = bytes(varint[-1] for varint in VARINTS)
 
 
 def read_varint(data: Buffer, position: int) -> tuple[int, int]:
