@@ -32,17 +32,14 @@ class IndexFile:
     def load(self) -> bytearray:
         """Bring the entries into memory, where appends go."""
         if self._entries is None:
-            if not self.disk.exists(self.path):
-                self._entries = bytearray()
-                self._flushed = NO_FILE
-                return self._entries
-            data = self.disk.read_all(self.path)
+            exists = self.disk.exists(self.path)
+            data = self.disk.read_all(self.path) if exists else b""
             whole = len(data) - len(data) % self.entry.size
             if whole < len(data):
                 # A torn entry: what is appended next must not land behind it.
                 self.disk.truncate(self.path, whole)
             self._entries = bytearray(data[:whole])
-            self._flushed = whole
+            self._flushed = whole if exists else NO_FILE
         return self._entries
 
     def flush(self) -> bool:
