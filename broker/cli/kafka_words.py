@@ -25,8 +25,8 @@ Properties = Mapping[str, str]
 class Words:
     """What a command understands beside its own options.
 
-    `flags` and `options` by Kafka's name: what is said instead, of an option with its value behind it, or by a
-    function of it. `properties` puts all NAME=VALUE of `property_options` into our words; it raises KeyError for a name
+    `flags` and `options` by Kafka's name: what is said instead, of an option with its value behind it.
+    `properties` puts all NAME=VALUE of `property_options` into our words; it raises KeyError for a name
     it does not know. `refused` says why. `bare` is said before an argument that comes first and is no option."""
 
     flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
