@@ -62,17 +62,6 @@ def call(
 ) -> Response: ...
 
 
-@overload
-def call(
-    node: MetadataNode,
-    handle: Callable[[Services, RequestContext, Request], Response],
-    request: Request,
-    *,
-    version: int,
-    listener: str = LISTENER,
-) -> Response: ...
-
-
 def call(
     node: MetadataNode,
     handle: Callable[[Services, RequestContext, Request], Any],
