@@ -87,7 +87,9 @@ def check_broker_changes(
             broker_definition(name)
         fixed = [name for name in changes if BROKER_DEFINITIONS[name].update is UpdateMode.READ_ONLY]
         if fixed:
-            raise ConfigError(f"only a restart changes {', '.join(sorted(fixed))}: not to be altered at run time")
+            raise ConfigError(
+                f"only a restart changes {', '.join(sorted(fixed))}: not to be altered at run time", key=None
+            )
         config.with_dynamic(default=outcome if for_all else {}, broker={} if for_all else outcome)
     except ConfigError as error:
         raise KafkaError(ErrorCode.INVALID_REQUEST, str(error)) from None

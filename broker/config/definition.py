@@ -23,7 +23,14 @@ _METADATA_KEY = "definition"
 
 
 class ConfigError(Exception):
-    """A setting that cannot be what it was set to; the message is a sentence for whoever set it."""
+    """A setting that cannot be what it was set to; the message is a sentence for whoever set it.
+
+    `key` is the setting's name, from which follows where it was set; None where the fault is not in one setting.
+    """
+
+    def __init__(self, sentence: str, *, key: str | None) -> None:
+        super().__init__(sentence)
+        self.key = key
 
 
 class ConfigType(IntEnum):
@@ -115,7 +122,7 @@ class Definition:
             if not low <= value <= high:
                 raise self._refusal(text)
         if self.unsupported and text != (self.default or ""):
-            raise ConfigError(f"{self.name}={text} asks for {self.unsupported}: not supported yet")
+            raise ConfigError(f"{self.name}={text} asks for {self.unsupported}: not supported yet", key=self.name)
         return value
 
     def range(self) -> tuple[float, float]:
@@ -176,14 +183,14 @@ class Definition:
         if self.item_pattern and values != (self.alone,) and not all(map(self._is_item, values)):
             raise self._refusal(text)
         if len(set(values)) < len(values):
-            raise ConfigError(f"{self.name}={text}: the same value is listed twice")
+            raise ConfigError(f"{self.name}={text}: the same value is listed twice", key=self.name)
 
     def _is_item(self, value: str) -> bool:
         return re.fullmatch(self.item_pattern, value) is not None
 
     def _refusal(self, text: str) -> ConfigError:
         shown = "(hidden)" if self.sensitive else text
-        return ConfigError(f"{self.name}={shown} is not valid: it must be {self.valid_values()}")
+        return ConfigError(f"{self.name}={shown} is not valid: it must be {self.valid_values()}", key=self.name)
 
 
 def _plain(text: str) -> str:
@@ -253,7 +260,7 @@ def unknown_name(name: str, known: Iterable[str], what: str) -> ConfigError:
     """The refusal of a key nobody knows, with the nearest one that somebody does."""
     nearest = nearest_name(name, known)
     hint = f"; did you mean {nearest}?" if nearest else ""
-    return ConfigError(f"{name} is not a {what}{hint}")
+    return ConfigError(f"{name} is not a {what}{hint}", key=name)
 
 
 def nearest_name(name: str, known: Iterable[str], *, likeness: float = 0.6) -> str | None:

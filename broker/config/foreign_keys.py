@@ -203,7 +203,9 @@ def check_foreign(settings: Mapping[str, str]) -> list[str]:
     for key, value in settings.items():
         if (unsupported := UNSUPPORTED.get(key)) is not None:
             if value.replace(" ", "") not in unsupported.harmless:
-                raise ConfigError(f"{key}={_shown(key, value)} asks for {unsupported.feature}: not supported yet")
+                raise ConfigError(
+                    f"{key}={_shown(key, value)} asks for {unsupported.feature}: not supported yet", key=key
+                )
         elif key in MEANINGLESS or key.startswith(MEANINGLESS_PREFIXES):
             meaningless.append(key)
         else:

@@ -114,6 +114,7 @@ def test_the_older_name_of_the_node_id_counts_too() -> None:
 def test_a_bad_value_is_refused_with_what_would_do(key: str, value: str, sentence: str) -> None:
     with pytest.raises(ConfigError) as refusal:
         BrokerConfig.from_properties({key: value})
+    assert refusal.value.key == key
     assert key in str(refusal.value)
     assert sentence in str(refusal.value)
 
