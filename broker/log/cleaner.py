@@ -57,7 +57,10 @@ class LogCleaner:
             swapped = compaction.swap()
         except StorageError as error:
             # Half a swap is finished by the next start; until then this log must not be written behind it.
-            log.failure = f"a compaction could not be put in place: {error}"
+            log.failure = (
+                f"a compaction could not be put in place, so nothing is appended to {log} until this node is "
+                f"restarted: {error}"
+            )
             self.failed(log, error)
             return False
         if swapped:
