@@ -8,23 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 
 from broker.config.broker_config import BROKER_DEFINITIONS, BrokerConfig, dynamic_definitions
-from broker.config.definition import ConfigError, ConfigType, Definition, UpdateMode, unknown_name
+from broker.config.definition import ConfigError, Definition, UpdateMode, unknown_name
 from broker.config.topic_configs import validate_topic_configs
+from protocol.config_numbers import AlterOperation, ConfigType
 from protocol.errors import ErrorCode, KafkaError
 
 Changes = dict[str, str | None]
-
-
-class AlterOperation(IntEnum):
-    """Numbers as IncrementalAlterConfigs sends them (KIP-339)."""
-
-    SET = 0
-    DELETE = 1
-    APPEND = 2
-    SUBTRACT = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from typing import Any
 from broker.config.cluster_settings import ClusterSettings
 from broker.config.definition import (
     ConfigError,
-    ConfigSource,
     Definition,
     UpdateMode,
     Value,
@@ -38,6 +37,7 @@ from broker.config.node_settings import NodeSettings
 from broker.config.replication_settings import ReplicationSettings
 from broker.config.segment_settings import SegmentSettings
 from broker.config.voters import parse_servers, parse_voters
+from protocol.config_numbers import ConfigSource
 
 Layers = Mapping[ConfigSource, Mapping[str, str]]
 

@@ -11,8 +11,10 @@ import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum
+from enum import Enum
 from typing import Any
+
+from protocol.config_numbers import ConfigType
 
 INT_MAX = 2**31 - 1
 LONG_MAX = 2**63 - 1
@@ -31,33 +33,6 @@ class ConfigError(Exception):
     def __init__(self, sentence: str, *, key: str | None) -> None:
         super().__init__(sentence)
         self.key = key
-
-
-class ConfigType(IntEnum):
-    """Numbers as DescribeConfigs v3+ sends them."""
-
-    UNKNOWN = 0
-    BOOLEAN = 1
-    STRING = 2
-    INT = 3
-    SHORT = 4
-    LONG = 5
-    DOUBLE = 6
-    LIST = 7
-    CLASS = 8
-    PASSWORD = 9
-
-
-class ConfigSource(IntEnum):
-    """Where a value came from; numbers as DescribeConfigs sends them, a smaller one overrides a greater."""
-
-    UNKNOWN = 0
-    TOPIC = 1
-    DYNAMIC_BROKER = 2
-    DYNAMIC_DEFAULT_BROKER = 3
-    STATIC_BROKER = 4
-    DEFAULT = 5
-    BROKER_LOGGER = 6
 
 
 class UpdateMode(Enum):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from broker.config.definition import INT_MAX, ConfigType, integer, long, setting
+from broker.config.definition import INT_MAX, integer, long, setting
 from broker.config.log_settings import SEGMENT_BYTES_MIN
+from protocol.config_numbers import ConfigType
 
 
 @dataclass(frozen=True, kw_only=True)

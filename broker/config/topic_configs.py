@@ -10,7 +10,8 @@ import dataclasses
 from collections.abc import Mapping
 
 from broker.config.broker_config import BROKER_DEFINITIONS, BrokerConfig
-from broker.config.definition import ConfigError, ConfigType, Definition, by_name, unknown_name
+from broker.config.definition import ConfigError, Definition, by_name, unknown_name
+from protocol.config_numbers import ConfigType
 from protocol.errors import ErrorCode, KafkaError
 
 TOPIC_SYNONYMS: Mapping[str, str] = {

@@ -7,8 +7,9 @@ import typing
 
 import pytest
 
-from broker.config import BROKER_DEFINITIONS, BrokerConfig, ConfigError, ConfigType, UpdateMode
+from broker.config import BROKER_DEFINITIONS, BrokerConfig, ConfigError, UpdateMode
 from broker.config.definition import LONG_MAX
+from protocol.config_numbers import ConfigType
 
 
 def config(**settings: str) -> BrokerConfig:
