@@ -58,8 +58,7 @@ def apply_alterations(
 
 
 def check_topic_changes(existing: Mapping[str, str], changes: Changes) -> Changes:
-    """What is left of `changes` to a topic after checking the outcome; KafkaError(INVALID_CONFIG) if it is
-    bad."""
+    """What is left of `changes` to a topic after checking the outcome; KafkaError(INVALID_CONFIG) if that is bad."""
     outcome = validate_topic_configs(_outcome(existing, changes))
     # A key that is accepted and ignored is in neither.
     return {name: text for name, text in changes.items() if text is None or name in outcome}
