@@ -6,6 +6,7 @@
     cleaner.finish(compaction)                           loop: swaps, and remembers how far the log is clean
 
 A log whose compaction fails is left alone until the next start, and its log line says why: it grows, but is served.
+Where putting the result in place fails, it takes no writes until then, either.
 """
 
 from __future__ import annotations
