@@ -21,9 +21,8 @@ class JournalPoisoned(StorageError):
     """An earlier write or sync failed; nothing after it may be acknowledged (fsync is never retried)."""
 
 
-# What helps the disk. Whether this process goes on by itself then depends on what was refused: who asked for it says
-# so. Limits of ulimit alone are a process's own from its start.
 _ADVICE = {
+    # Much goes on by itself when there is room; what does not says that it needs a restart.
     errno.ENOSPC: "free space on that disk (or shorten retention)",
     errno.EDQUOT: "raise the disk quota of this user",
     errno.EIO: "the disk reports a hardware error: look at the kernel's log and replace it",

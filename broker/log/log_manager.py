@@ -121,7 +121,7 @@ class LogManager:
                 log.created_files = [f"{directory}/{METADATA_FILE}"]
                 self.disk.rewrite(log.created_files[0], encode_metadata(topic_id), 0)
         except StorageError as error:
-            logger.error("partition %s-%d is offline until this node is restarted: %s", topic, partition, error)
+            logger.error("partition %s-%d is offline: %s", topic, partition, error)
             self.offline[key] = str(error)
             return
         if recovery_point is None:
@@ -196,7 +196,7 @@ class LogManager:
             self._start_checkpoint(0, uncovered).run()
 
     def _take_offline(self, log: PartitionLog, reason: str) -> None:
-        logger.error("partition %s is offline until this node is restarted: %s", log, reason)
+        logger.error("partition %s is offline: %s", log, reason)
         self.offline[(log.topic, log.partition)] = reason
         self._replays.pop((log.topic_id, log.partition), None)
         self._drop(log)

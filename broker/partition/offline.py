@@ -44,7 +44,7 @@ class OfflinePartitions:
     ) -> None:
         may_pass = not needs_restart and not isinstance(error, SyncFailed)
         if (topic.topic_id, index) not in self._found and not needs_restart:  # else the start has told it
-            until = ", and tried again until it can be opened" if may_pass else " until this node is restarted"
+            until = ", and tried again until it can be opened" if may_pass else ""
             logger.error("partition %s-%d is offline%s: %s", topic.name, index, until, error)
         found = _Offline(topic.topic_id, index, was_missing, may_pass)
         self._found[topic.name, index] = self._found[topic.topic_id, index] = found

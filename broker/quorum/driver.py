@@ -334,7 +334,7 @@ class RaftQuorum:
             return
         self._reason = error
         failure = failure_of(error)
-        logger.error("%s: this node takes no part until it is restarted: %s", self._directory, error, exc_info=error)
+        logger.error("%s: this node takes no part any more: %s", self._directory, error, exc_info=error)
         self._readies.has_ended = True
         self._refuse(failure)
         self.watch.notify(self)

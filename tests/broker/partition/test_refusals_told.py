@@ -50,7 +50,7 @@ def test_one_whose_half_written_tail_stays_waits_for_a_restart(
     append(node, partition)
 
     (line,) = [record.message for record in caplog.records if "refuses writes" in record.message]
-    assert "until this node is restarted" in line
+    assert line.endswith("; then restart this node")
     assert "until its disk takes one" not in line
 
 
