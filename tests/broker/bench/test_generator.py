@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import io
 import signal
 import time
 import urllib.request
@@ -15,10 +16,11 @@ from typing import Any, cast
 
 import pytest
 from bench_harness.wire_server import WireServer, options_of
+from rich.console import Console
 
 from broker.bench.cli import bench
 from broker.bench.command import FAILED, Interrupt, execute
-from broker.bench.console import load_text
+from broker.bench.console import Progress, load_text
 from broker.bench.librdkafka import LibrdkafkaProducer
 from broker.bench.load import Gathering, LoadResult, Second
 from broker.bench.noise import filesystem_of
@@ -157,6 +159,17 @@ def test_the_first_interrupt_lets_a_run_be_told() -> None:
         result = run_benchmark(options, Interrupts(), seen_enough=interrupt.is_set)
 
     assert result.is_clean and result.duration_secs < 60
+
+
+def test_a_narrow_terminal_shows_how_many_errors_there_were() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=80, highlight=False)
+    second = Second(at_s=3.0, failed=7, records=1_234_567, bytes=1 << 30, elapsed_s=1.0, p50_us=3980, p99_us=12_330)
+
+    with Progress(console, total_s=300.0, warmup_s=0.0, interval_s=1.0, quiet=False) as progress:
+        progress.on_second(second)
+
+    assert "errors: 7" in " ".join(screen.getvalue().split())
 
 
 def test_the_second_interrupt_ends_it() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from bench_harness.wire_server import Store, WireServer, keep, options_of, produ
 
 from broker.bench.results import CSV_COLUMNS, append_csv, result_of, write_json
 from broker.bench.verify import MISSING_WAIT_S
-from protocol import ErrorCode
+from protocol import ApiKey, ErrorCode
 
 
 @pytest.fixture(autouse=True)
@@ -107,6 +109,28 @@ def test_a_refused_record_is_a_failure_and_not_a_loss() -> None:
     assert result.verification.acknowledged == 39
     assert result.load.failed == 1
     assert result.load.errors == {"6": 1}
+
+
+@pytest.mark.parametrize("in_flight", [1, 3])
+@pytest.mark.parametrize(
+    "distort, error",
+    [
+        (lambda data: data[:4] + b"\0\0\1\0" + data[8:], "another request was answered"),
+        (lambda data: b"\0\0\0\4" + data[4:8], "an answer of another length"),
+    ],
+)
+def test_a_connection_that_does_not_answer_its_request_is_lost_and_no_record_is(
+    distort: Callable[[bytes], bytes], error: str, in_flight: int
+) -> None:
+    answers = itertools.count(1)
+
+    with WireServer() as server:
+        server.distort = lambda api, data: distort(data) if api is ApiKey.PRODUCE and next(answers) == 5 else data
+        result = produce(server, options_of(server, in_flight=in_flight))
+
+    assert result.verification is not None and result.verification.is_clean
+    assert result.load.errors == {f"connection lost: {error}": 1}
+    assert 1 <= result.load.failed <= in_flight
 
 
 def test_without_acks_nothing_is_promised_and_what_arrived_is_told() -> None:
