@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from bench_harness.wire_server import Store, WireServer, keep, options_of, produce
 
+from broker.bench.report import write_report
 from broker.bench.results import CSV_COLUMNS, append_csv, result_of, write_json
 from broker.bench.verify import MISSING_WAIT_S
 from protocol import ApiKey, ErrorCode
@@ -151,6 +152,19 @@ def test_records_of_others_in_the_topic_are_left_alone() -> None:
 
     assert found is not None and found.is_clean
     assert (found.read_back, found.foreign) == (40, 0)
+
+
+def test_the_report_says_what_is_wrong(tmp_path: Path) -> None:
+    with WireServer(store=at_batch(7, lambda batch, log: None)) as server:
+        refused = itertools.count(1)
+        server.error = lambda number: ErrorCode.INVALID_RECORD if next(refused) == 20 else ErrorCode.NONE
+        options = options_of(server)
+        produced = produce(server, options)
+
+    page = write_report(str(tmp_path), [("this run", result_of(options, produced.load, produced.verification))])
+
+    text = Path(page).read_text()
+    assert "was acknowledged and is lost" in text and "INVALID_RECORD: 1" in text
 
 
 def test_the_csv_has_chronik_benchs_columns_and_a_row_a_run(tmp_path: Path) -> None:
