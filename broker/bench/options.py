@@ -52,6 +52,11 @@ RAWS_OWN = {
 }
 # And what has no meaning in a mode.
 NOT_OF_MODE = {
+    "concurrency": ("consume",),  # which has --consumers
+    "acks": ("consume",),
+    "compression": ("consume", "metadata"),
+    "key_pattern": ("consume",),
+    "payload_pattern": ("consume",),
     "rate_limit": ("consume", "metadata"),
     "in_flight": ("consume", "metadata"),
     "records_per_request": ("consume", "metadata"),

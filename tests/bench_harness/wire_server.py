@@ -229,6 +229,8 @@ def options_of(server: WireServer, **changes: object) -> BenchOptions:
         "duration_s": 30.0,
         "request_timeout_ms": 5000,
     }
+    if changes.get("mode") == "consume":
+        del fields["concurrency"]
     return BenchOptions(**{**fields, **changes})  # type: ignore[arg-type]
 
 

@@ -184,7 +184,7 @@ def test_the_second_interrupt_ends_it() -> None:
     [
         ({}, "2 connections × 1 in flight"),
         ({"client": "librdkafka", "concurrency": 50}, "50 records on their way"),
-        ({"mode": "consume", "consumers": 3}, "3 consumers"),
+        ({"mode": "consume", "consumers": 3, "concurrency": 64}, "3 consumers"),
         ({"mode": "round-trip", "rate_limit": 5.0}, "2 connections × 1 in flight, 5 msg/s open loop, 1 consumer"),
         ({"mode": "metadata", "metadata_step": "create"}, "2 clients, create"),
     ],
@@ -203,6 +203,15 @@ def test_a_topic_that_was_read_to_its_end_is_said_to_be() -> None:
 
     assert any("nothing came in the last 2 s" in warning for warning in by_time.warnings)
     assert by_count.warnings == []
+
+
+def test_a_count_that_was_not_reached_is_said_to_be() -> None:
+    options = BenchOptions(message_count=10, duration_s=3.0)
+    runs = [LoadResult(records=records, failed=1, elapsed_s=3.0) for records in (6, 9)]
+
+    warnings = [result_of(options, load, None).warnings for load in runs]
+
+    assert "3 messages of --message-count were not done" in warnings[0][0] and not warnings[1]
 
 
 @pytest.mark.parametrize("option", ["csv_output", "json_output", "report"])
