@@ -139,8 +139,7 @@ class ProduceLoop:
     def _take_answer(self, connection: LoadConnection, data: bytes, position: int) -> None:
         answer = self.answer
         assert answer is not None, "without acks nothing is answered"
-        fields = answer.unpack_from(data, position)
-        sequence = connection.answered
+        fields, sequence = answer.unpack_from(data, position), connection.answered
         if fields[1] != sequence & CORRELATION_ID_MAX:
             # Answers come in the order of the requests: from here on nobody knows what this broker means.
             self._lose(connection, "another request was answered")
