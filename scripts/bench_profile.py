@@ -43,6 +43,7 @@ _WIDE: dict[str, Any] = {"partitions": 16, "partitions_per_request": 16}
 _FILL: dict[str, Any] = {"concurrency": 4, "records_per_request": 100, "message_count": 1_000_000, "duration_s": 300.0}
 # So many that there is something to read as long as samples are taken.
 _FETCH: dict[str, Any] = {"mode": "consume", "consumers": 16, "fan_out": True, "fetch_bytes_max": 65_536}
+_FETCH |= {"concurrency": BenchOptions.concurrency}  # who reads has none
 # The work, and what stands for it in the table.
 WORK = {
     "produce": "single-record produce, 128 connections, acks=1",

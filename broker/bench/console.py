@@ -87,7 +87,7 @@ class Progress:
             f"p99: {duration_text(second.p99_us)} | errors: {self._failed:,}"
         )
         if self._live is not None:
-            self._live.update(Text(line, no_wrap=True, overflow="crop"))
+            self._live.update(Text(line))  # which takes a second row where the terminal is narrow
         elif second.at_s - self._last_line_s >= self._interval_s - 0.5:
             self._last_line_s = second.at_s
             self._console.print(line, highlight=False, soft_wrap=True)
@@ -106,7 +106,8 @@ def result_table(result: BenchResult) -> RenderableType:
     table.add_row("Failed", f"{result.failed_messages:,} ({100 - result.success_rate_pct:.2f} %)")
     table.add_row("Message rate", f"{result.throughput_msg_per_sec:,.0f} msg/s")
     if abs(result.requests_per_sec - result.throughput_msg_per_sec) > 1:
-        table.add_row("Requests", f"{result.requests_per_sec:,.0f} req/s")
+        # librdkafka's consumer does not say how many there were.
+        table.add_row("Requests", f"{result.requests_per_sec:,.0f} req/s" if result.requests_per_sec else "not counted")
     table.add_row("Bandwidth", f"{result.throughput_bytes_per_sec / MEBIBYTE:,.2f} MB/s")
     if not result.distribution:
         table.add_row("Latency", "not measured")
@@ -118,10 +119,10 @@ def result_table(result: BenchResult) -> RenderableType:
     for name, value in result.extra.items():
         table.add_row(name.replace("_", " ").capitalize(), str(value))
     _add_verification(table, result)
-    table.add_row(
-        "Load generator",
-        f"{result.generator_cpu_share:.0%} of a core, {result.generator_us_per_request:.1f} µs a request",
-    )
+    generator = f"{result.generator_cpu_share:.0%} of a core"
+    if result.generator_us_per_request:
+        generator += f", {result.generator_us_per_request:.1f} µs a request"
+    table.add_row("Load generator", generator)
     lines: list[RenderableType] = [table]
     lines += [Text(f"{error_name(name)}: {count:,}", style="red") for name, count in result.errors.items()]
     lines += [Text(f"warning: {warning}", style="yellow") for warning in result.warnings]

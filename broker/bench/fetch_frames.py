@@ -10,7 +10,7 @@ import itertools
 import struct
 
 from broker.bench.payload import IDENTITY, IDENTITY_BYTES
-from protocol import ApiKey, ErrorCode, KafkaError, encode
+from protocol import ApiKey, ErrorCode, KafkaError, ProtocolError, encode
 from protocol.framing import frame
 from protocol.headers import RequestHeader, encode_request_header
 from protocol.messages.fetch import FetchPartition, FetchRequest, FetchTopic
@@ -64,7 +64,8 @@ class FetchFrame:
 def read_fetch_answer(buffer: bytearray | bytes, correlation_id: int) -> list[Part]:
     """Where each partition's records lie; KafkaError for an error of the whole."""
     _, found_id, _, error, _, topics = _HEAD.unpack_from(buffer)
-    assert found_id == correlation_id, "a connection has one fetch on its way"
+    if found_id != correlation_id:
+        raise ProtocolError(f"answer {found_id} came to fetch {correlation_id}")
     if error:
         raise KafkaError(ErrorCode(error), "fetch")
     position = _HEAD.size

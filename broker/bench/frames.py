@@ -119,6 +119,11 @@ class ProduceAnswer:
         self.no_errors = (0,) * partition_count
         # (size, correlation id, error of every partition …)
         self.unpack_from = self._struct.unpack_from
+        self._size = (self.size_bytes - 4).to_bytes(4)
+
+    def may_begin(self, data: bytes) -> bool:
+        """Whether an answer may begin so; what is shorter than its size is not told apart."""
+        return self._size.startswith(data[:4])
 
 
 def _find_all(buffer: bytearray, part: bytes) -> list[int]:

@@ -6,11 +6,12 @@ delete         DeleteTopics until it is answered
 create-delete  the first and the last, timed together, as chronik-bench does
 
 Concurrency is the number of clients, a thread and a connection each; what is timed takes milliseconds, so that
-Python's share does not matter.
+Python's share does not matter. A client whose broker is gone asks again for as long as a request has.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -71,24 +72,19 @@ class _Client:
             answer = self.cluster.connection(leader).send_version(request, ProduceResponse, 7)
             check(answer.responses[0].partition_responses[0].error_code, topic)
 
-        self._until_it_works(produce)
+        self.cluster.retry(produce, interval_s=self._ask_again_s)
 
     def delete(self, topic: str) -> None:
         self.cluster.delete_topic(topic)
 
     def _wait_for_leaders(self, topic: str, *, create: bool) -> None:
-        self._until_it_works(lambda: self.cluster.leaders(topic, create=create))
+        self.cluster.retry(lambda: self.cluster.leaders(topic, create=create), interval_s=self._ask_again_s)
 
-    def _until_it_works(self, action: Callable[[], object]) -> None:
-        deadline = time.monotonic() + self.options.request_timeout_ms / 1000
-        while True:
-            try:
-                action()
-                return
-            except KafkaError as error:
-                if not error.code.retriable or time.monotonic() > deadline:
-                    raise
-            time.sleep(self._ask_again_s)
+    def wait_for_a_broker(self) -> None:
+        """After a failure the connection may be a dead one, on which everything else would fail at once, too."""
+        self.cluster.close()
+        with contextlib.suppress(BenchError):  # then the next topic fails
+            self.cluster.retry(lambda: self.cluster.metadata([]), interval_s=_ASK_AGAIN_S_MAX)
 
 
 class _Shared:
@@ -101,7 +97,7 @@ class _Shared:
         self.limit = options.message_count or _TOPICS_WITHOUT_LIMIT
         self.latencies_us: list[int] = []
         self.errors: dict[str, int] = {}
-        self.topics: list[str] = []
+        self.left_over: list[str] = []  # topics that may be there
         self.prefix = f"{options.topic}-{os.urandom(3).hex()}"
         self.stop = False
 
@@ -110,16 +106,27 @@ class _Shared:
             if self.stop or self.begun >= self.limit:
                 return None
             self.begun += 1
-            self.topics.append(f"{self.prefix}-{self.begun}")
-            return self.topics[-1]
+            return f"{self.prefix}-{self.begun}"
 
-    def done(self, took_us: int) -> None:
+    def done(self, topic: str, took_us: int, *, is_left: bool) -> None:
         with self.lock:
             self.latencies_us.append(took_us)
+            if is_left:
+                self.left_over.append(topic)
 
-    def failed(self, error: KafkaError) -> None:
+    def failed(self, topic: str, error: Exception) -> None:
+        """Counted by its code, where there is one behind it."""
+        known = next((each for each in (error, error.__cause__) if isinstance(each, KafkaError)), None)
+        name = str(int(known.code)) if known else str(error)
         with self.lock:
-            self.errors[str(int(error.code))] = self.errors.get(str(int(error.code)), 0) + 1
+            self.errors[name] = self.errors.get(name, 0) + 1
+            self.left_over.append(topic)
+
+    def forget(self) -> None:
+        """What was done in the warm-up counts for nothing."""
+        with self.lock:
+            self.latencies_us.clear()
+            self.errors.clear()
 
 
 def run_metadata(
@@ -132,17 +139,16 @@ def run_metadata(
         _prepare_topics(shared, clients[0])
     observer.on_start()
     threads = [threading.Thread(target=_work, args=(shared, client), daemon=True) for client in clients]
-    cpu_before, began = time.process_time(), now_ns()
     for thread in threads:
         thread.start()
+    _warm_up(shared, threads)
+    cpu_before, began = time.process_time(), now_ns()
     load = _watch(shared, threads, began, observer, seen_enough)
     # One interpreter runs all of these threads.
     cpu_s = time.process_time() - cpu_before
     load.cpu_share = load.busy_share = cpu_s / load.elapsed_s
     load.cpu_us_per_request = cpu_s / load.requests * 1e6 if load.requests else 0.0
-    if options.metadata_step in ("create", "auto-create"):
-        for topic in shared.topics:
-            clients[0].cluster.retry(lambda topic=topic: clients[0].delete(topic))  # type: ignore[misc]
+    _clean_up(shared.left_over, clients[0].cluster)
     for client in clients:
         client.cluster.close()
     return result_of(options, load, None)
@@ -155,6 +161,31 @@ def _prepare_topics(shared: _Shared, client: _Client) -> None:
         client.create(f"{shared.prefix}-{number + 1}")
 
 
+def _warm_up(shared: _Shared, threads: list[threading.Thread]) -> None:
+    """A count of topics is counted from the first on."""
+    if shared.options.message_count:
+        return
+    until = time.monotonic() + shared.options.warmup_s
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    shared.forget()
+
+
+def _clean_up(topics: list[str], cluster: Cluster) -> None:
+    def delete(topic: str) -> None:
+        try:
+            cluster.delete_topic(topic)
+        except KafkaError as error:
+            if error.code is not ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
+                raise
+
+    for topic in topics:
+        try:
+            cluster.retry(lambda topic=topic: delete(topic))  # type: ignore[misc]
+        except BenchError as error:
+            raise BenchError(f"{len(topics)} topics, of which {topic} is one, may be left: {error}") from error
+
+
 def _work(shared: _Shared, client: _Client) -> None:
     steps = {
         "create": [client.create],
@@ -162,15 +193,18 @@ def _work(shared: _Shared, client: _Client) -> None:
         "delete": [client.delete],
         "create-delete": [client.create, client.delete],
     }[shared.options.metadata_step]
+    deletes = client.delete in steps
     while (topic := shared.next_topic()) is not None:
         began = now_ns()
         try:
             for step in steps:
                 step(topic)
-        except KafkaError as error:
-            shared.failed(error)
+        except (BenchError, KafkaError) as error:
+            shared.failed(topic, error)
+            if not shared.stop:
+                client.wait_for_a_broker()
         else:
-            shared.done((now_ns() - began) // 1000)
+            shared.done(topic, (now_ns() - began) // 1000, is_left=not deletes)
 
 
 def _watch(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 
 from broker.bench.payload import IDENTITY_BYTES, KEY_PATTERNS, PAYLOAD_PATTERNS
 from broker.bench.wire import BenchError
 from protocol.records import Compression
+
+# No broker takes more in one request unless it is told to: socket.request.max.bytes.
+REQUEST_BYTES_MAX = 100 << 20
 
 MODES = ("produce", "consume", "round-trip", "metadata", "soak")
 CLIENTS = ("raw", "librdkafka")
@@ -48,6 +52,11 @@ RAWS_OWN = {
 }
 # And what has no meaning in a mode.
 NOT_OF_MODE = {
+    "concurrency": ("consume",),  # which has --consumers
+    "acks": ("consume",),
+    "compression": ("consume", "metadata"),
+    "key_pattern": ("consume",),
+    "payload_pattern": ("consume",),
     "rate_limit": ("consume", "metadata"),
     "in_flight": ("consume", "metadata"),
     "records_per_request": ("consume", "metadata"),
@@ -118,7 +127,7 @@ class BenchOptions:
         _one_of("metadata-step", self.metadata_step, METADATA_STEPS)
         for names, least in ((_AT_LEAST_ONE, 1), (_AT_LEAST_ZERO, 0)):
             for name in names:
-                if getattr(self, name) < least:
+                if not getattr(self, name) >= least:  # which is true of nan, too
                     raise BenchError(f"{_option(name)} must be at least {least}")
         self._refuse_what_is_not_of_this_client()
         if self.idempotent and self.client == "librdkafka" and self.acks != -1:
@@ -134,6 +143,11 @@ class BenchOptions:
             raise BenchError("--partitions-per-request must not be above --partitions")
         if self.duration_s <= 0:
             raise BenchError("--duration must be above 0")
+        if not math.isfinite(self.rate_limit):
+            raise BenchError("--rate-limit must be a number of records/s, or 0 for a closed loop")
+        request_bytes = self.message_size * (self.records_per_frame if self.client == "raw" else 1)
+        if request_bytes > REQUEST_BYTES_MAX:
+            raise BenchError(f"a request would have {request_bytes:,} bytes, and brokers take {REQUEST_BYTES_MAX:,}")
 
     def _refuse_what_is_not_of_this_client(self) -> None:
         """An option that would change nothing is refused, not ignored."""

@@ -115,7 +115,7 @@ def table(number: int, stored: Mapping[str, Any]) -> str:
             cells += [_cell(scenario, found["sides"].get(side, [])) for side in SIDE_NAMES]
             is_noisy = _others_cores(found) > NOISY_CORES
             ratios = [_ratio(each, is_noisy=is_noisy) for each in found["ratios"]]
-            cells.append("<br>".join(ratios + _remarks(found)))
+            cells.append("<br>".join(ratios + _remarks(scenario, found)))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -155,9 +155,11 @@ def _others_cores(found: Mapping[str, Any]) -> float:
     return max((run.get("others_cores", 0.0) for runs in found["sides"].values() for run in runs), default=0.0)
 
 
-def _remarks(found: Mapping[str, Any]) -> list[str]:
+def _remarks(scenario: Scenario, found: Mapping[str, Any]) -> list[str]:
     about = found["about"]
-    remarks = [f"{about['taken'].partition(' ')[0]}, {about['commit']}" + (", quick" if about.get("quick") else "")]
+    remarks = [f"{about['taken'].partition(' ')[0]}, {about['commit']}"]
+    if about.get("quick"):
+        remarks[0] += ", quick" + (": half of it read" if scenario.kind == "fetch" else "")
     if _others_cores(found) > NOISY_CORES:
         remarks.append(f"noisy: other programs used up to {_others_cores(found):.1f} cores")
     for side, runs in found["sides"].items():

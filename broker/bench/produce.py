@@ -82,7 +82,7 @@ def read_accounts(load: LoadResult, *, acks: int) -> list[Account]:
             partitions=account["partitions"],
             sent=account["sent"],
             failed={int(sequence): codes for sequence, codes in account["failed"].items()},
-            unknown=set(account["unknown"] if acks else range(account["sent"])),
+            unknown=set(account["unknown"]) if acks else range(account["sent"]),
             producers=[(producer_id, first) for producer_id, first in account.get("producers", [])],
         )
         for result in load.results

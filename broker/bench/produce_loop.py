@@ -139,9 +139,11 @@ class ProduceLoop:
     def _take_answer(self, connection: LoadConnection, data: bytes, position: int) -> None:
         answer = self.answer
         assert answer is not None, "without acks nothing is answered"
-        fields = answer.unpack_from(data, position)
-        sequence = connection.answered
-        assert fields[1] == sequence & CORRELATION_ID_MAX, "answers come in the order of the requests"
+        fields, sequence = answer.unpack_from(data, position), connection.answered
+        if fields[1] != sequence & CORRELATION_ID_MAX:
+            # Answers come in the order of the requests: from here on nobody knows what this broker means.
+            self._lose(connection, "another request was answered")
+            return
         connection.answered = sequence + 1
         self._on_the_way -= 1
         sent_at = connection.sent_at.popleft()
@@ -170,7 +172,8 @@ class ProduceLoop:
         fields = answer.unpack_from(data)  # type: ignore[union-attr]
         sequence = connection.answered
         if (
-            fields[2:] != answer.no_errors  # type: ignore[union-attr]
+            fields[1] != sequence & CORRELATION_ID_MAX
+            or fields[2:] != answer.no_errors  # type: ignore[union-attr]
             or connection.unsent is not None
             or not self._sending
             or self.requests_left <= 1
@@ -178,7 +181,6 @@ class ProduceLoop:
             self._take_answer(connection, data, 0)
             self._become_free(connection, 1)
             return
-        assert fields[1] == sequence & CORRELATION_ID_MAX, "answers come in the order of the requests"
         connection.answered = sequence + 1
         self.requests_left -= 1
         sent_at = connection.sent_at
@@ -213,6 +215,8 @@ class ProduceLoop:
             position += size
             count += 1
         connection.received = data[position:]
+        if not self.answer.may_begin(connection.received):
+            self._lose(connection, "an answer of another length")
         self._become_free(connection, count)
 
     # --- requests --------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import json
 from html import escape
 from pathlib import Path
 
-from broker.bench.console import duration_text
+from broker.bench.console import duration_text, error_name
 from broker.bench.results import MEBIBYTE, BenchResult
 from broker.bench.scenario import UNITS
 from broker.bench.suite import Outcome
@@ -34,6 +34,7 @@ def write_report(directory: str, runs: list[tuple[str, BenchResult]]) -> str:
     body = [f"<h1>{escape(runs[0][1].options.mode)} benchmark</h1>", _result_table(runs)]
     body += ['<div class="figures">', *pictures.values(), "</div>"]
     body += [f"<p>{escape(warning)}</p>" for _, result in runs for warning in result.warnings]
+    body += [f'<p class="fault">{escape(line)}</p>' for _, result in runs for line in _what_went_wrong(result)]
     options = json.dumps({label: result.as_json()["options"] for label, result in runs}, indent=1)
     body.append(f"<details><summary>Options</summary><pre>{escape(options)}</pre></details>")
     return _write_page(target, "benchmark", body)
@@ -78,13 +79,19 @@ def _result_table(runs: list[tuple[str, BenchResult]]) -> str:
         ("Measured", [f"{result.duration_secs:.3f} s" for _, result in runs]),
     ]
     for name in ("p50", "p90", "p95", "p99", "p999", "max"):
-        rows.append((f"Latency {name}", [duration_text(result.latency_us[name]) for _, result in runs]))
+        label = "p99.9" if name == "p999" else name
+        rows.append((f"Latency {label}", [duration_text(result.latency_us[name]) for _, result in runs]))
     rows.append(("Failed", [f"{result.failed_messages:,}" for _, result in runs]))
     for name in ("acknowledged", "read_back", "lost", "duplicated", "out_of_order", "corrupted"):
         values = ["" if r.verification is None else f"{getattr(r.verification, name):,}" for _, r in runs]
         rows.append((name.replace("_", " ").capitalize(), values))
     rows.append(("Load generator", [f"{result.generator_cpu_share:.0%} of a core" for _, result in runs]))
     return _table([label for label, _ in runs], rows)
+
+
+def _what_went_wrong(result: BenchResult) -> list[str]:
+    lines = [f"{error_name(name)}: {count:,}" for name, count in result.errors.items()]
+    return lines + (result.verification.examples if result.verification else [])
 
 
 def _outcome_table(outcome: Outcome) -> str:

@@ -101,6 +101,11 @@ class BenchResult:
                 f"the rate was not kept: {self.overdue_messages:,} records that were due were never sent, and "
                 "latencies are of the others; --rate-limit is above what the broker, or --concurrency, can take"
             )
+        if self._missing_of_the_count:
+            found.append(
+                f"{self._missing_of_the_count:,} messages of --message-count were not done: the run was ended, or "
+                f"--duration was over after {self.options.duration_s:g} s"
+            )
         if self.options.mode == "consume" and self.total_messages and self._idle_at_the_end_s:
             found.append(
                 f"nothing came in the last {self._idle_at_the_end_s:.0f} s: the topic was read to its end, and the "
@@ -112,6 +117,11 @@ class BenchResult:
                 "give --message-count, or --warmup-duration 0s"
             )
         return found
+
+    @property
+    def _missing_of_the_count(self) -> int:
+        wanted = self.options.message_count * (self.options.consumers if self.options.fan_out else 1)
+        return max(wanted - self.total_messages - self.failed_messages, 0)
 
     @property
     def _idle_at_the_end_s(self) -> float:

@@ -11,6 +11,7 @@ from broker.bench.options import BenchOptions
 from broker.bench.produce import run_produce
 from broker.bench.results import BenchResult, Observer, result_of
 from broker.bench.wire import BenchError, Cluster, parse_addresses
+from protocol import ErrorCode
 
 
 def run_benchmark(
@@ -31,7 +32,7 @@ def _run(cluster: Cluster, options: BenchOptions, observer: Observer, seen_enoug
     if options.mode == "metadata":
         return run_metadata(options, observer, seen_enough)
     if options.mode == "consume":
-        cluster.wait_for_leaders(options.topic)
+        _require_topic(cluster, options.topic)
         return result_of(options, run_consume(cluster, options, observer, seen_enough=seen_enough), None)
     prepare_topic(cluster, options)
     run_mode = run_produce if options.mode == "produce" else run_round_trip
@@ -39,6 +40,13 @@ def _run(cluster: Cluster, options: BenchOptions, observer: Observer, seen_enoug
     if options.delete_topic_after:
         cluster.delete_topic(options.topic)
     return result_of(options, produced.load, produced.verification)
+
+
+def _require_topic(cluster: Cluster, topic: str) -> None:
+    """What is only read is not made, and will not come by waiting for it."""
+    if cluster.metadata([topic]).topics[0].error_code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
+        raise BenchError(f"there is no topic {topic} to read; --mode produce makes one")
+    cluster.wait_for_leaders(topic)
 
 
 def prepare_topic(cluster: Cluster, options: BenchOptions) -> None:

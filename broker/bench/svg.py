@@ -11,6 +11,8 @@ LEFT, RIGHT, TOP, BOTTOM = 72, 16, 52, 44
 LEGEND_Y, LEGEND_STEP = 28, 160
 COLOURS = ("#d9480f", "#1c7ed6", "#2b8a3e", "#862e9c", "#e67700", "#495057")
 _TICKS = 5
+_ROUND_STEPS = (1, 2, 2.5, 3, 4, 5, 6, 8, 10)
+_ALMOST = 1 - 1e-9  # binary fractions
 
 Point = tuple[float, float]
 
@@ -37,7 +39,7 @@ def chart(
     lines = [Line(line.label, [p for p in line.points if _fits(p, x_is_log, y_is_log)]) for line in lines]
     points = [point for line in lines for point in line.points] or [(1.0, 1.0)]
     x_low, x_high = _range([x for x, _ in points], x_is_log)
-    y_low, y_high = 0.0, max(max(y for _, y in points), 1e-9) * 1.05
+    y_low, y_high = 0.0, _round_top(max(y for _, y in points))
     if y_is_log:
         y_low, y_high = _range([y for _, y in points], True)
 
@@ -74,6 +76,13 @@ def _range(values: list[float], is_log: bool) -> tuple[float, float]:
     if is_log:
         low, high = math.floor(math.log10(low)), math.ceil(math.log10(high))
     return (low, high) if high > low else (low, low + 1)
+
+
+def _round_top(highest: float) -> float:
+    """The end of a linear axis from 0 on whose ticks are round numbers: 20, 40, … 100."""
+    step = max(highest, 1e-9) / _TICKS
+    unit = 10.0 ** math.floor(math.log10(step))
+    return next(round_step for round_step in _ROUND_STEPS if round_step * unit >= step * _ALMOST) * unit * _TICKS
 
 
 def _fits(point: Point, x_is_log: bool, y_is_log: bool) -> bool:

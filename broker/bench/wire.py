@@ -185,7 +185,7 @@ class Cluster:
     def wait_for_leaders(self, topic: str, *, create: bool = False) -> dict[int, Address]:
         return self.retry(lambda: self.leaders(topic, create=create))
 
-    def retry(self, action: Callable[[], R2]) -> R2:
+    def retry(self, action: Callable[[], R2], *, interval_s: float = RETRY_INTERVAL_S) -> R2:
         """What `action` returns, asked again while its failure is one that passes and there is time.
 
         A broker that cannot be reached passes, too, once the cluster is known: its leaders move."""
@@ -202,7 +202,7 @@ class Cluster:
                     raise BenchError(str(error)) from error
                 if error.code is ErrorCode.NETWORK_EXCEPTION:
                     self.close()
-            time.sleep(RETRY_INTERVAL_S)
+            time.sleep(interval_s)
 
     def controller(self) -> WireConnection:
         """Kafka's brokers forward to their controller; older ones want to be asked there."""

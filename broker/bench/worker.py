@@ -25,6 +25,8 @@ from broker.bench.produce_loop import ProduceLoop
 from broker.bench.reconnect import Reconnector
 from broker.bench.spec import ConnectionPlan, WorkerSpec
 from broker.bench.window import Tally, Window
+from broker.bench.wire import BenchError
+from protocol import KafkaError, ProtocolError
 from protocol.records import Compression
 
 STDOUT_FILENO = 1
@@ -41,6 +43,14 @@ def main() -> int:
     _allow_many_sockets()
     spec = WorkerSpec.from_json(sys.stdin.readline())
     reporter = Reporter()
+    try:
+        return _work(spec, reporter)
+    except (BenchError, KafkaError, ProtocolError, OSError) as error:
+        sys.stderr.write(f"millstream: the load generator cannot go on: {error}\n")
+        return 1
+
+
+def _work(spec: WorkerSpec, reporter: Reporter) -> int:
     runner = make_runner(spec, reporter)
     say({"kind": "ready"})
     order = sys.stdin.readline()

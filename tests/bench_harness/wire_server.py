@@ -75,6 +75,8 @@ class WireServer(socketserver.ThreadingTCPServer):
         self.is_leader = follow is None
         self.is_in_sync = True
         self.fetch_error: Callable[[], ErrorCode] = lambda: ErrorCode.NONE
+        # What is sent in the place of an answer.
+        self.distort: Callable[[ApiKey, bytes], bytes] = lambda api, data: data
         self.produce_count = 0
         self.producer_ids = 0
         # Of all nodes: they share what they store.
@@ -227,6 +229,8 @@ def options_of(server: WireServer, **changes: object) -> BenchOptions:
         "duration_s": 30.0,
         "request_timeout_ms": 5000,
     }
+    if changes.get("mode") == "consume":
+        del fields["concurrency"]
     return BenchOptions(**{**fields, **changes})  # type: ignore[arg-type]
 
 
@@ -274,7 +278,7 @@ class _Connection(socketserver.BaseRequestHandler):
                 return  # a fault that a test wants: the request is left without an answer
             if answer is not None:
                 head = response_header(api, header.api_version, header.correlation_id)
-                self.request.sendall(frame(head, encode(answer, header.api_version)))
+                self.request.sendall(self.server.distort(api, frame(head, encode(answer, header.api_version))))
 
     def _read(self, size: int) -> bytes | None:
         data = b""

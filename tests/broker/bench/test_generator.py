@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import io
 import signal
 import time
 import urllib.request
@@ -15,10 +16,11 @@ from typing import Any, cast
 
 import pytest
 from bench_harness.wire_server import WireServer, options_of
+from rich.console import Console
 
 from broker.bench.cli import bench
 from broker.bench.command import FAILED, Interrupt, execute
-from broker.bench.console import load_text
+from broker.bench.console import Progress, load_text
 from broker.bench.librdkafka import LibrdkafkaProducer
 from broker.bench.load import Gathering, LoadResult, Second
 from broker.bench.noise import filesystem_of
@@ -159,6 +161,17 @@ def test_the_first_interrupt_lets_a_run_be_told() -> None:
     assert result.is_clean and result.duration_secs < 60
 
 
+def test_a_narrow_terminal_shows_how_many_errors_there_were() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=80, highlight=False)
+    second = Second(at_s=3.0, failed=7, records=1_234_567, bytes=1 << 30, elapsed_s=1.0, p50_us=3980, p99_us=12_330)
+
+    with Progress(console, total_s=300.0, warmup_s=0.0, interval_s=1.0, quiet=False) as progress:
+        progress.on_second(second)
+
+    assert "errors: 7" in " ".join(screen.getvalue().split())
+
+
 def test_the_second_interrupt_ends_it() -> None:
     with Interrupt():
         signal.raise_signal(signal.SIGINT)
@@ -171,7 +184,7 @@ def test_the_second_interrupt_ends_it() -> None:
     [
         ({}, "2 connections × 1 in flight"),
         ({"client": "librdkafka", "concurrency": 50}, "50 records on their way"),
-        ({"mode": "consume", "consumers": 3}, "3 consumers"),
+        ({"mode": "consume", "consumers": 3, "concurrency": 64}, "3 consumers"),
         ({"mode": "round-trip", "rate_limit": 5.0}, "2 connections × 1 in flight, 5 msg/s open loop, 1 consumer"),
         ({"mode": "metadata", "metadata_step": "create"}, "2 clients, create"),
     ],
@@ -190,6 +203,15 @@ def test_a_topic_that_was_read_to_its_end_is_said_to_be() -> None:
 
     assert any("nothing came in the last 2 s" in warning for warning in by_time.warnings)
     assert by_count.warnings == []
+
+
+def test_a_count_that_was_not_reached_is_said_to_be() -> None:
+    options = BenchOptions(message_count=10, duration_s=3.0)
+    runs = [LoadResult(records=records, failed=1, elapsed_s=3.0) for records in (6, 9)]
+
+    warnings = [result_of(options, load, None).warnings for load in runs]
+
+    assert "3 messages of --message-count were not done" in warnings[0][0] and not warnings[1]
 
 
 @pytest.mark.parametrize("option", ["csv_output", "json_output", "report"])

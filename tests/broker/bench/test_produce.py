@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from bench_harness.wire_server import Store, WireServer, keep, options_of, produce
 
+from broker.bench.report import write_report
 from broker.bench.results import CSV_COLUMNS, append_csv, result_of, write_json
 from broker.bench.verify import MISSING_WAIT_S
-from protocol import ErrorCode
+from protocol import ApiKey, ErrorCode
 
 
 @pytest.fixture(autouse=True)
@@ -109,6 +112,28 @@ def test_a_refused_record_is_a_failure_and_not_a_loss() -> None:
     assert result.load.errors == {"6": 1}
 
 
+@pytest.mark.parametrize("in_flight", [1, 3])
+@pytest.mark.parametrize(
+    "distort, error",
+    [
+        (lambda data: data[:4] + b"\0\0\1\0" + data[8:], "another request was answered"),
+        (lambda data: b"\0\0\0\4" + data[4:8], "an answer of another length"),
+    ],
+)
+def test_a_connection_that_does_not_answer_its_request_is_lost_and_no_record_is(
+    distort: Callable[[bytes], bytes], error: str, in_flight: int
+) -> None:
+    answers = itertools.count(1)
+
+    with WireServer() as server:
+        server.distort = lambda api, data: distort(data) if api is ApiKey.PRODUCE and next(answers) == 5 else data
+        result = produce(server, options_of(server, in_flight=in_flight))
+
+    assert result.verification is not None and result.verification.is_clean
+    assert result.load.errors == {f"connection lost: {error}": 1}
+    assert 1 <= result.load.failed <= in_flight
+
+
 def test_without_acks_nothing_is_promised_and_what_arrived_is_told() -> None:
     with WireServer(store=at_batch(7, lambda batch, log: None)) as server:
         options = options_of(server, acks=0)
@@ -127,6 +152,19 @@ def test_records_of_others_in_the_topic_are_left_alone() -> None:
 
     assert found is not None and found.is_clean
     assert (found.read_back, found.foreign) == (40, 0)
+
+
+def test_the_report_says_what_is_wrong(tmp_path: Path) -> None:
+    with WireServer(store=at_batch(7, lambda batch, log: None)) as server:
+        refused = itertools.count(1)
+        server.error = lambda number: ErrorCode.INVALID_RECORD if next(refused) == 20 else ErrorCode.NONE
+        options = options_of(server)
+        produced = produce(server, options)
+
+    page = write_report(str(tmp_path), [("this run", result_of(options, produced.load, produced.verification))])
+
+    text = Path(page).read_text()
+    assert "was acknowledged and is lost" in text and "INVALID_RECORD: 1" in text
 
 
 def test_the_csv_has_chronik_benchs_columns_and_a_row_a_run(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from bench_harness.wire_server import WireServer, options_of
 
@@ -16,7 +18,7 @@ from broker.bench.fetch_frames import (
 from broker.bench.payload import IDENTITY, IDENTITY_BYTES
 from broker.bench.results import SilentObserver
 from broker.bench.run import run_benchmark
-from broker.bench.wire import Cluster, parse_addresses
+from broker.bench.wire import BenchError, Cluster, parse_addresses
 from protocol import ErrorCode, KafkaError, decode, encode
 from protocol.framing import frame
 from protocol.headers import decode_request_header, response_header
@@ -125,6 +127,11 @@ def test_a_round_trip_measures_every_record_and_reads_them_back() -> None:
     assert result.latency_us["p50"] > 0
 
 
+def test_a_topic_that_is_not_there_is_not_waited_for() -> None:
+    with WireServer() as server, pytest.raises(BenchError, match="there is no topic bench to read"):
+        run_benchmark(options_of(server, mode="consume", request_timeout_ms=600_000), SilentObserver())
+
+
 @pytest.mark.parametrize("step", ["create", "auto-create", "delete", "create-delete"])
 def test_topics_are_created_and_deleted_and_leave_nothing_behind(step: str) -> None:
     with WireServer() as server:
@@ -133,3 +140,39 @@ def test_topics_are_created_and_deleted_and_leave_nothing_behind(step: str) -> N
 
         assert not server.topics
     assert (result.total_messages, result.failed_messages, result.errors) == (6, 0, {})
+
+
+def test_a_client_whose_connection_breaks_goes_on_with_its_topic() -> None:
+    """It used to ask on the dead connection again and again."""
+    broken = itertools.count(1)
+
+    def store(batch: bytes, log: list[bytes]) -> None:
+        if next(broken) == 3:
+            raise ConnectionError("as a broker that is killed")
+
+    with WireServer(store=store) as server:
+        options = options_of(server, mode="metadata", metadata_step="auto-create", message_count=6)
+        result = run_benchmark(options, SilentObserver())
+
+        assert not server.topics
+    assert (result.total_messages, result.failed_messages, result.errors) == (6, 0, {})
+
+
+def test_topics_that_may_be_there_after_a_failure_are_deleted_too() -> None:
+    with WireServer() as server:
+        refused = itertools.count(1)
+        server.error = lambda number: ErrorCode.INVALID_RECORD if next(refused) == 2 else ErrorCode.NONE
+        options = options_of(server, mode="metadata", metadata_step="auto-create", message_count=6)
+        result = run_benchmark(options, SilentObserver())
+
+        assert not server.topics
+    assert (result.total_messages, result.errors) == (5, {str(int(ErrorCode.INVALID_RECORD)): 1})
+
+
+def test_topics_of_the_warm_up_count_for_nothing() -> None:
+    with WireServer() as server:
+        changes: dict[str, object] = {"metadata_step": "auto-create", "message_count": 0}
+        options = options_of(server, mode="metadata", warmup_s=0.3, duration_s=0.3, **changes)
+        result = run_benchmark(options, SilentObserver())
+
+    assert 0 < result.total_messages < server.produce_count

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -225,6 +226,13 @@ def test_the_report_is_a_page_with_whole_pictures(tmp_path: Path) -> None:
 
 def test_a_chart_of_nothing_is_still_a_chart() -> None:
     ElementTree.fromstring(chart("empty", [Line("a & b", [])], x_label="<x>", y_label="y", x_is_log=True))
+
+
+@pytest.mark.parametrize("highest, labels", [(100.0, "20 40 60 80 100"), (36_516.0, "8k 16k 24k 32k 40k"), (0.0, "0")])
+def test_an_axis_ends_at_a_round_number(highest: float, labels: str) -> None:
+    picture = chart("rates", [Line("ours", [(1.0, highest)])], x_label="s", y_label="y")
+
+    assert set(labels.split()) <= set(re.findall(r'text-anchor="end">([^<]+)<', picture))
 
 
 def test_numbers_on_axes_are_short() -> None:
