@@ -50,7 +50,7 @@ class OffsetIndex(IndexFile):
         Entries are spread over the file nearly evenly: one read where it should be mostly finds it."""
         low, low_position = 0, 0
         high, high_position = self.entry_count(), max(file_bytes, position + 1)
-        for _ in range(GUESSES_MAX):
+        for _ in range(GUESSES_MAX if high else 0):
             guess = low + (high - low) * (position - low_position) // (high_position - low_position)
             first = max(low, min(guess - GUESSED_ENTRIES // 2, high - GUESSED_ENTRIES))
             entries = self.read_entries(first, min(GUESSED_ENTRIES, high - first))
