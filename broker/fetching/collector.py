@@ -13,6 +13,7 @@ from broker.fetching.sessions import FetchTarget
 from broker.log import NEVER_STORED
 from broker.partition import IsolationLevel, Partition, ReadableReplica
 from broker.request import Deferred
+from protocol.encoding import DETACHED_BYTES_MIN
 from protocol.errors import ErrorCode, KafkaError
 from protocol.messages.fetch import AbortedTransaction, PartitionData
 from protocol.records import convert_down
@@ -27,6 +28,7 @@ RECORD_BATCH_MIN_VERSION = 4
 DECOMPRESSED_BYTES_MAX = 256 * 1024 * 1024
 # Shorter records cost less to read and to send from memory than to be found the end of, and sent by three calls.
 STORED_BYTES_MIN = 256 * 1024
+assert STORED_BYTES_MIN >= DETACHED_BYTES_MIN, "the encoder leaves only long records to the connection"
 # From this version on, a batch larger than the limit is sent all the same, so that the consumer gets past it (KIP-74).
 AT_LEAST_ONE_BATCH_MIN_VERSION = 3
 

@@ -14,7 +14,7 @@ import os
 import socket
 from collections import deque
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 from broker.network.exchange import Exchange
 
@@ -59,17 +59,26 @@ def take_answers(in_flight: deque[Exchange]) -> tuple[list[Piece], int]:
 
 
 def send(transport: asyncio.Transport, pieces: Sequence[Piece]) -> None:
-    """StorageError where a stored piece cannot be had: the client then waits for bytes that never come."""
-    if len(pieces) == 1 and isinstance(only := pieces[0], _IN_MEMORY):
-        transport.write(only)
-        return
-    if any(not isinstance(piece, _IN_MEMORY) for piece in pieces):
-        descriptor = _socket_to_pass_by(transport)
-        if descriptor is not None:
-            pieces = _send_directly(descriptor, pieces)
-    in_memory = [piece if isinstance(piece, _IN_MEMORY) else piece.read() for piece in pieces]
-    if in_memory:
+    """StorageError where a stored piece cannot be had: the client then waits for bytes that never come.
+
+    Hot: once a turn for every connection that has answers."""
+    for piece in pieces:
+        if not isinstance(piece, _IN_MEMORY):
+            pieces = _send_from_files(transport, pieces)
+            break
+    in_memory = cast("Sequence[bytes | bytearray | memoryview]", pieces)
+    if len(in_memory) == 1:
+        transport.write(in_memory[0])
+    elif in_memory:
         transport.writelines(in_memory)
+
+
+def _send_from_files(transport: asyncio.Transport, pieces: Sequence[Piece]) -> Sequence[Piece]:
+    """The pieces that are left for the transport, in memory."""
+    descriptor = _socket_to_pass_by(transport)
+    if descriptor is not None:
+        pieces = _send_directly(descriptor, pieces)
+    return [piece if isinstance(piece, _IN_MEMORY) else piece.read() for piece in pieces]
 
 
 def _socket_to_pass_by(transport: asyncio.Transport) -> int | None:
