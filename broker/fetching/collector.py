@@ -26,8 +26,8 @@ _MAGIC_BY_VERSION = (0, 0, 1, 1)
 RECORD_BATCH_MIN_VERSION = 4
 # What one fetched range may unpack to when an old client needs it in an old format.
 DECOMPRESSED_BYTES_MAX = 256 * 1024 * 1024
-# Shorter records cost less to read and to send from memory than to be found the end of, and sent by three calls.
-STORED_BYTES_MIN = 256 * 1024
+# Shorter records are read and sent from memory for less than it takes to find their end and to send them in three calls.
+STORED_BYTES_MIN = 512 * 1024
 assert STORED_BYTES_MIN >= DETACHED_BYTES_MIN, "the encoder leaves only long records to the connection"
 # From this version on, a batch larger than the limit is sent all the same, so that the consumer gets past it (KIP-74).
 AT_LEAST_ONE_BATCH_MIN_VERSION = 3

@@ -83,10 +83,10 @@ def test_a_stored_slice_is_what_a_read_brings(seed: int, sealed: bool) -> None:
     assert slices > 50
 
 
-@pytest.mark.parametrize("damage", ["removed", "half", "zeros", "places", "offsets", "chance"])
+@pytest.mark.parametrize("damage", ["removed", "half", "zeros", "places", "low", "high", "chance"])
 def test_an_index_that_lies_corrupts_no_slice(damage: str) -> None:
     chance = random.Random(damage)
-    on_disk = of_many_sizes(chance, LogConfig(index_interval_bytes=500))
+    on_disk = of_many_sizes(chance, LogConfig(index_interval_bytes=500, segment_bytes=60_000))
     on_disk.logs.close()
     path = on_disk.log.segments[0].offset_index.path
     content = on_disk.disk.content(path)
@@ -97,16 +97,17 @@ def test_an_index_that_lies_corrupts_no_slice(damage: str) -> None:
         del content[len(content) // 2 + 1 :]
     else:
         lies = {
-            "zeros": lambda offset, position: (0, 0),
-            "places": lambda offset, position: (offset, position + 7),
-            "offsets": lambda offset, position: (offset + 1, position),
-            "chance": lambda offset, position: (chance.randrange(-(1 << 31), 1 << 31), chance.randrange(-9, 1 << 31)),
-        }[damage]
-        content[:] = b"".join([OFFSET_ENTRY.pack(*lies(*entry)) for entry in entries])
+            "zeros": [(0, 0) for _ in entries],
+            "places": [(offset, position + 7) for offset, position in entries],
+            "low": [(offset // 2, position) for offset, position in entries],
+            "high": [(offset + 1, position) for offset, position in entries],
+            "chance": [(chance.randrange(-(1 << 31), 1 << 31), chance.randrange(-9, 1 << 31)) for _ in entries],
+        }
+        content[:] = b"".join([OFFSET_ENTRY.pack(*entry) for entry in lies[damage]])
     on_disk.start()
-    end = on_disk.log.log_end_offset
-    for _ in range(60):
-        offset = chance.randrange(end)
+    end = on_disk.log.segments[1].base_offset
+    # The first batch is found without the index; a search for another one would notice the lies, and make it anew.
+    for offset in [0] * 60 + [chance.randrange(end) for _ in range(60)]:
         max_offset = chance.choice((end, chance.randrange(offset, end + 1)))
         _, data, plain = both_ways(on_disk, offset, chance.randrange(1, 40_000), max_offset)
         assert plain.startswith(data)
@@ -186,7 +187,7 @@ def test_nothing_is_taken_from_a_log_that_was_changed_since(change: Callable[[Lo
     whole = stored(on_disk)
     rest = whole.without(300)
     change(on_disk)
-    for slice_ in (whole, rest):
+    for slice_ in (whole, rest, whole.without(300)):
         with pytest.raises(StorageError):
             slice_.read()
         with pytest.raises(StorageError):

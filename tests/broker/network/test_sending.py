@@ -20,6 +20,7 @@ from broker.clock import SystemClock
 from broker.end_of_turn import EndOfTurn
 from broker.log import LogConfig, LogManager, PartitionLog
 from broker.network import Api, Dispatcher, Listener, ListenerLimits
+from broker.network.sending import StoredPiece, send
 from broker.request import Deferred, RequestContext
 from protocol import encode
 from protocol.api_keys import ApiKey
@@ -193,16 +194,58 @@ def test_a_client_that_reads_late_gets_every_answer_whole_and_in_order(
     assert sent_from_files[0] < 4 << 20
 
 
-def test_fetches_behind_each_other_are_answered_in_order(log: PartitionLog) -> None:
+@pytest.mark.parametrize("new_loop", LOOPS)
+def test_short_and_long_answers_behind_each_other_come_in_order(
+    log: PartitionLog, new_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    """The transport keeps a short one until the loop's turn is over, and no long one may overtake it."""
+    asked = [(number, 150_000 if number % 2 else 10) for number in range(20)]
+
     async def scenario(served: Served) -> None:
         reader, writer = await served.connect()
-        writer.write(b"".join([fetch(number, (number, 150_000 + number * 10_000)) for number in range(20)]))
-        for number in range(20):
-            wanted = served.answer(number, (number, 150_000 + number * 10_000))
+        writer.write(b"".join([fetch(number, read) for number, read in enumerate(asked)]))
+        for number, read in enumerate(asked):
+            wanted = served.answer(number, read)
             assert await reader.readexactly(len(wanted)) == wanted
         writer.close()
 
-    serve(log, scenario)
+    serve(log, scenario, new_loop)
+
+
+@pytest.mark.parametrize("new_loop", LOOPS)
+def test_what_waits_in_the_transport_is_not_overtaken_when_the_socket_has_room_again(
+    log: PartitionLog, new_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    before = bytes(8 << 20)
+    stored = log.read(0, max_bytes=1 << 20, max_offset=240, stored_bytes_min=STORED_BYTES_MIN).stored
+    assert stored is not None
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        transport = cast("asyncio.Transport", writer.transport)
+        transport.write(before)
+        assert transport.get_write_buffer_size()
+        with pytest.raises(BlockingIOError):
+            while got.extend(client.recv(1 << 20)) is None:
+                pass
+        send(transport, [b"head", cast("StoredPiece", stored), b"tail"])
+        writer.close()
+
+    async def run() -> None:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        client.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(client, server.sockets[0].getsockname())
+        # The server's turn comes first: what it sends waits in the socket until it takes it itself.
+        while not got:  # noqa: ASYNC110 - nothing else would tell
+            await asyncio.sleep(0)
+        while data := await loop.sock_recv(client, 1 << 20):
+            got.extend(data)
+        server.close()
+
+    got = bytearray()
+    with socket.socket() as client, asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(run())
+    assert got == before + b"head" + stored.read() + b"tail"
 
 
 def test_a_file_that_was_closed_for_another_is_opened_again(logs: LogManager, log: PartitionLog) -> None:
