@@ -26,7 +26,7 @@ _MAGIC_BY_VERSION = (0, 0, 1, 1)
 RECORD_BATCH_MIN_VERSION = 4
 # What one fetched range may unpack to when an old client needs it in an old format.
 DECOMPRESSED_BYTES_MAX = 256 * 1024 * 1024
-# Shorter records are read and sent from memory for less than it takes to find their end and to send them in three calls.
+# Shorter records are read and sent from memory for less than finding their end and three calls to send them cost.
 STORED_BYTES_MIN = 512 * 1024
 assert STORED_BYTES_MIN >= DETACHED_BYTES_MIN, "the encoder leaves only long records to the connection"
 # From this version on, a batch larger than the limit is sent all the same, so that the consumer gets past it (KIP-74).
