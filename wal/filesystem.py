@@ -53,6 +53,10 @@ class File(Protocol):
 
     def datasync(self) -> None: ...
 
+    def descriptor(self) -> int | None:
+        """By which the system itself may read the file, until `close`; None where there is none."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -167,6 +171,9 @@ class OsFile:
 
     def datasync(self) -> None:
         os.fdatasync(self._fd)
+
+    def descriptor(self) -> int:
+        return self._fd
 
     def close(self) -> None:
         if self._fd >= 0:

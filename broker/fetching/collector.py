@@ -6,11 +6,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from broker.fetching.divergence import diverging_epoch
 from broker.fetching.sessions import FetchTarget
+from broker.log import NEVER_STORED
 from broker.partition import IsolationLevel, Partition, ReadableReplica
 from broker.request import Deferred
+from protocol.encoding import DETACHED_BYTES_MIN
 from protocol.errors import ErrorCode, KafkaError
 from protocol.messages.fetch import AbortedTransaction, PartitionData
 from protocol.records import convert_down
@@ -23,6 +26,9 @@ _MAGIC_BY_VERSION = (0, 0, 1, 1)
 RECORD_BATCH_MIN_VERSION = 4
 # What one fetched range may unpack to when an old client needs it in an old format.
 DECOMPRESSED_BYTES_MAX = 256 * 1024 * 1024
+# Shorter records are read and sent from memory for less than finding their end and three calls to send them cost.
+STORED_BYTES_MIN = 512 * 1024
+assert STORED_BYTES_MIN >= DETACHED_BYTES_MIN, "the encoder leaves only long records to the connection"
 # From this version on, a batch larger than the limit is sent all the same, so that the consumer gets past it (KIP-74).
 AT_LEAST_ONE_BATCH_MIN_VERSION = 3
 
@@ -100,11 +106,18 @@ class Collector:
                 max_bytes=min(remaining, request.partition_max_bytes),
                 isolation=self.limits.isolation,
                 at_least_one_batch=at_least_one_batch,
+                # An old format has to be made of them; any other answer is encoded without a look at its records.
+                stored_bytes_min=STORED_BYTES_MIN if self.limits.version >= RECORD_BATCH_MIN_VERSION else NEVER_STORED,
             )
             data.high_watermark = read.high_watermark
             data.last_stable_offset = read.last_stable_offset
             data.log_start_offset = read.log_start_offset
-            data.records = self._in_asked_format(read.records.records, request.fetch_offset)
+            stored = read.records.stored
+            if stored is not None:
+                # The encoder leaves long records to the connection, which knows what a stored slice is.
+                data.records = cast("memoryview", stored)
+            else:
+                data.records = self._in_asked_format(read.records.records, request.fetch_offset)
             if self.limits.isolation is IsolationLevel.READ_COMMITTED:
                 data.aborted_transactions = [
                     AbortedTransaction(producer_id=aborted.producer_id, first_offset=aborted.first_offset)

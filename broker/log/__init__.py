@@ -23,10 +23,12 @@ from broker.log.results import (
     ReadResult,
     TimestampOffset,
 )
+from broker.log.stored_slice import NEVER_STORED, StoredSlice
 from broker.log.transaction_index import AbortedTransaction
 from broker.log.truncation import NewStart, Truncation
 
 __all__ = [
+    "NEVER_STORED",
     "NOT_PLAIN",
     "AbortedTransaction",
     "ActiveProducer",
@@ -44,6 +46,7 @@ __all__ = [
     "NewStart",
     "PartitionLog",
     "ReadResult",
+    "StoredSlice",
     "TimestampOffset",
     "TopicPartition",
     "Truncation",

@@ -76,6 +76,13 @@ class Disk:
         except OSError as error:
             raise storage_error(error, "read", path) from error
 
+    def descriptor(self, path: str) -> int | None:
+        """Of the open file, for this turn of the loop: any other file that is needed may close it."""
+        try:
+            return self._file(path).descriptor()
+        except OSError as error:
+            raise storage_error(error, "read", path) from error
+
     def read_all(self, path: str) -> bytes:
         """The whole of a small file, which is not kept open."""
         try:

@@ -78,6 +78,12 @@ class IndexFile:
             return (0,) * len(self.entry.unpack(bytes(size)))
         return self.entry.unpack(data)
 
+    def read_entries(self, slot: int, count: int) -> bytes:
+        start, end = slot * self.entry.size, (slot + count) * self.entry.size
+        if self._entries is not None:
+            return bytes(self._entries[start:end])
+        return self.disk.pread(self.path, end - start, start)
+
     def append_entry(self, *values: int) -> None:
         entries = self._entries if self._entries is not None else self.load()
         entries += self.entry.pack(*values)

@@ -20,6 +20,7 @@ from broker.log.producer_state import ProducerStates
 from broker.log.results import ActiveProducer, ReadResult, TimestampOffset
 from broker.log.segment import RELATIVE_OFFSET_MAX, IndexedBatch, Segment
 from broker.log.snapshots import Snapshots
+from broker.log.stored_slice import NEVER_STORED
 from broker.log.transaction_index import AbortedTransaction
 from wal import CorruptionError, StorageError
 
@@ -168,11 +169,20 @@ class ReadableLog:
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
-    def read(self, offset: int, *, max_bytes: int, max_offset: int, at_least_one_batch: bool = True) -> ReadResult:
+    def read(
+        self,
+        offset: int,
+        *,
+        max_bytes: int,
+        max_offset: int,
+        at_least_one_batch: bool = True,
+        stored_bytes_min: int = NEVER_STORED,
+    ) -> ReadResult:
         """Whole batches from the one that holds `offset` on, all below `max_offset` (exclusive) and what is written.
+        From `stored_bytes_min` on they may stay where they are: a stored slice, for who only sends them.
 
         KafkaError: OFFSET_OUT_OF_RANGE, or KAFKA_STORAGE_ERROR / CORRUPT_MESSAGE where the file is not what it was."""
-        return reading.read(self, offset, max_bytes, max_offset, at_least_one_batch)
+        return reading.read(self, offset, max_bytes, max_offset, at_least_one_batch, stored_bytes_min)
 
     def offset_for_timestamp(self, timestamp: int, *, max_offset: int) -> TimestampOffset | None:
         """The first record below `max_offset` that is not older than `timestamp`."""

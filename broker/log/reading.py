@@ -14,9 +14,10 @@ from struct import Struct
 from typing import TYPE_CHECKING
 
 from broker.log.results import ReadResult
+from broker.log.stored_slice import StoredSlice
 from broker.log.transaction_index import AbortedTransaction
 from protocol.errors import ErrorCode, KafkaError
-from protocol.records import RECORD_BATCH_HEADER_SIZE
+from protocol.records import RECORD_BATCH_HEADER_SIZE, peek_batch_header
 from wal import CorruptionError, StorageError
 
 if TYPE_CHECKING:
@@ -29,17 +30,22 @@ logger = logging.getLogger(__name__)
 POSITIONS_KEPT = 32
 # Of places from which somebody has read on: as many steps one of several readers may be behind the first.
 USED_POSITIONS_KEPT = 4
+# Read behind the index entry where a stored slice is to end: an interval of the index, and the header behind it.
+BEHIND_ENTRY_BYTES = 8 * 1024
 
 _WALK = Struct(">qi4xb6xi")  # base offset, length, magic, last offset delta
 _unpack_walk = _WALK.unpack_from
 
 
 class ReadPositions:
-    """(segment, position in it) by offset: where reads ended, and a few that were the start of another since."""
+    """(segment, position in it) by offset: where reads ended, and a few that were the start of another since.
 
-    __slots__ = ("_ends", "_used")
+    `changes` counts how often the files were cut, cleaned or deleted, so that what was at a place may not be there."""
+
+    __slots__ = ("_ends", "_used", "changes")
 
     def __init__(self) -> None:
+        self.changes = 0
         self._ends: dict[int, tuple[Segment, int]] = {}
         self._used: dict[int, tuple[Segment, int]] = {}
 
@@ -55,6 +61,7 @@ class ReadPositions:
         _keep(self._ends, offset, (segment, position), POSITIONS_KEPT)
 
     def clear(self) -> None:
+        self.changes += 1
         self._ends.clear()
         self._used.clear()
 
@@ -65,7 +72,9 @@ def _keep(places: dict[int, tuple[Segment, int]], offset: int, place: tuple[Segm
         del places[next(iter(places))]
 
 
-def read(log: ReadableLog, offset: int, max_bytes: int, max_offset: int, at_least_one_batch: bool) -> ReadResult:
+def read(
+    log: ReadableLog, offset: int, max_bytes: int, max_offset: int, at_least_one_batch: bool, stored_bytes_min: int
+) -> ReadResult:
     if offset < log.log_start_offset or offset > log.log_end_offset:
         raise KafkaError(
             ErrorCode.OFFSET_OUT_OF_RANGE,
@@ -75,14 +84,16 @@ def read(log: ReadableLog, offset: int, max_bytes: int, max_offset: int, at_leas
     if offset >= end_offset:
         return ReadResult(b"", offset)
     try:
-        return _read(log, offset, max_bytes, end_offset, at_least_one_batch)
+        return _read(log, offset, max_bytes, end_offset, at_least_one_batch, stored_bytes_min)
     except StorageError as error:
         logger.error("cannot read %s at offset %d: %s", log, offset, error)
         code = ErrorCode.CORRUPT_MESSAGE if isinstance(error, CorruptionError) else ErrorCode.KAFKA_STORAGE_ERROR
         raise KafkaError(code, f"{log} cannot be read at offset {offset}: {error}") from error
 
 
-def _read(log: ReadableLog, offset: int, max_bytes: int, end_offset: int, at_least_one_batch: bool) -> ReadResult:
+def _read(
+    log: ReadableLog, offset: int, max_bytes: int, end_offset: int, at_least_one_batch: bool, stored_bytes_min: int
+) -> ReadResult:
     place = log.read_positions.use(offset) or _locate(log, offset)
     segment, position = place
     if position >= segment.size_bytes:
@@ -93,12 +104,18 @@ def _read(log: ReadableLog, offset: int, max_bytes: int, end_offset: int, at_lea
         segment, position = following, 0
     available = segment.size_bytes - position
     length = min(available, max_bytes)
+    if length >= stored_bytes_min:
+        found = _stored_end(segment, position, position + length, end_offset)
+        if found is not None and found[0] - position >= stored_bytes_min:
+            end, next_offset = found
+            log.read_positions.remember(next_offset, segment, end)
+            return ReadResult(b"", next_offset, StoredSlice(log, segment.log_path, position, end - position))
     if length < RECORD_BATCH_HEADER_SIZE:
         length = min(available, RECORD_BATCH_HEADER_SIZE)
     data = log.disk.pread(segment.log_path, length, position)
     if len(data) < length:
         raise CorruptionError(f"{segment.log_path} is shorter than the {segment.size_bytes} bytes written to it")
-    whole, next_offset = whole_batches(data, end_offset, segment, position)
+    whole, next_offset = whole_batches(data, end_offset, segment, position, length)
     if whole > max_bytes:
         whole = 0  # only the header was meant to be looked at
     if not whole:
@@ -119,6 +136,35 @@ def _locate(log: ReadableLog, offset: int) -> tuple[Segment, int]:
     segment = log.segments[index]
     found = segment.find_batch(offset) if segment.size_bytes else None
     return (segment, segment.size_bytes if found is None else found[0])
+
+
+def _stored_end(segment: Segment, position: int, limit: int, end_offset: int) -> tuple[int, int] | None:
+    """(position of the end, offset after the last) of whole batches from `position` on that end at or before `limit`
+    and `end_offset`, found by the offset index and the headers behind an entry of it, without a look at the others.
+
+    None where the index knows no end, or one that is not true: then they must be read. CorruptionError if no batch
+    begins at `position`. Damage behind that is the client's to notice, by the checksum, as with Kafka."""
+    index = segment.offset_index
+    last_offset, start = index.last_at(limit - RECORD_BATCH_HEADER_SIZE, segment.size_bytes)
+    if last_offset >= end_offset:
+        last_offset, start = index.floor(end_offset - 1)
+    if not position < start <= limit - RECORD_BATCH_HEADER_SIZE:
+        return None
+    length = min(limit - start, BEHIND_ENTRY_BYTES)
+    data = segment.disk.pread(segment.log_path, length, start)
+    if len(data) < length:
+        return None
+    try:
+        if peek_batch_header(data).last_offset != last_offset:
+            return None
+        whole, next_offset = whole_batches(data, end_offset, segment, start, limit - start)
+    except (KafkaError, CorruptionError):
+        return None
+    header = segment.disk.pread(segment.log_path, RECORD_BATCH_HEADER_SIZE, position)
+    first, _ = whole_batches(header, end_offset, segment, position, start - position)
+    if not first:
+        return None
+    return start + whole, next_offset if whole else _unpack_walk(data)[0]
 
 
 def _segment_after(log: ReadableLog, segment: Segment) -> Segment | None:
@@ -143,14 +189,15 @@ def _first_batch(log: ReadableLog, segment: Segment, position: int, data: bytes)
     return data, size, base_offset + last_offset_delta + 1
 
 
-def whole_batches(data: bytes, end_offset: int, segment: Segment, position: int) -> tuple[int, int]:
-    """(bytes of the batches in `data` that are whole and end at or before `end_offset`, offset after the last).
+def whole_batches(data: bytes, end_offset: int, segment: Segment, position: int, size: int) -> tuple[int, int]:
+    """(bytes of the batches that are whole in `size` bytes and end at or before `end_offset`, offset after the last),
+    as far as their headers are in `data`.
 
     Hot: once per batch fetched. CorruptionError if the first batch cannot be one; a later one ends the slice, so that
     what lies before the damage is still served."""
-    at, size = 0, len(data)
+    at = 0
     next_offset = segment.base_offset
-    last_start = size - RECORD_BATCH_HEADER_SIZE
+    last_start = len(data) - RECORD_BATCH_HEADER_SIZE
     while at <= last_start:
         base_offset, length, magic, last_offset_delta = _unpack_walk(data, at)
         if magic != 2 or length < 49 or base_offset < next_offset or last_offset_delta < 0:

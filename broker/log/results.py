@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from protocol.errors import ErrorCode, KafkaError
+
+if TYPE_CHECKING:
+    from broker.log.stored_slice import StoredSlice
 
 
 class AppendOrigin(IntEnum):
@@ -38,10 +42,13 @@ class AppendResult:
 
 @dataclass(slots=True)
 class ReadResult:
-    """Whole batches as they lie in the segment. `end_offset` is exclusive: where the next read goes on."""
+    """Whole batches as they lie in the segment. `end_offset` is exclusive: where the next read goes on.
+
+    Where they are `stored`, they have not been read, and `records` is empty."""
 
     records: bytes | memoryview
     end_offset: int
+    stored: StoredSlice | None = None
 
 
 @dataclass(slots=True)

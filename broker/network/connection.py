@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, cast
 from broker.network.exchange import Exchange
 from broker.network.flow_control import ADMISSION_TIMEOUT_S
 from broker.network.large_frame import LargeFrame, deserves_room
+from broker.network.sending import send, take_answers
+from wal import StorageError
 
 if TYPE_CHECKING:
     from broker.network.dispatch import Dispatcher
@@ -283,22 +285,17 @@ class Connection(asyncio.Protocol):
     def flush(self) -> None:
         """Send every answer whose turn has come, in one write, and start what waited for them."""
         self._flush_scheduled = False
-        frames: list[bytes | bytearray | memoryview] = []
-        in_flight = self._in_flight
-        answered_bytes = 0
-        while in_flight and (frame := in_flight[0].frame) is not None:
-            answered_bytes += in_flight.popleft().request_bytes
-            if isinstance(frame, list):
-                frames += frame
-            elif frame:
-                frames.append(frame)
+        pieces, answered_bytes = take_answers(self._in_flight)
         self.dispatcher.request_bytes.give_back(answered_bytes)
         if self._transport is None:
             return
-        if len(frames) == 1:
-            self._transport.write(frames[0])
-        elif frames:
-            self._transport.writelines(frames)
+        try:
+            send(self._transport, pieces)
+        except StorageError as error:
+            # Its length is promised, and a part of it perhaps sent.
+            logger.error("closing the connection of %s: its answer cannot be read: %s", self.client_host, error)
+            self.close()
+            return
         if self._waiting:
             self._start_waiting()
         if self._reading_paused:

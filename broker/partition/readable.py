@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from broker.log import PartitionLog, ReadResult
+from broker.log import NEVER_STORED, PartitionLog, ReadResult
 from broker.partition.committed_bytes import CommittedBytes
 from broker.partition.follower import FollowerRole
 from broker.partition.host import NO_LEADER_EPOCH, IsolationLevel, PartitionHost, PartitionRead, ReplicaReader
@@ -105,12 +105,24 @@ class ReadableReplica:
         return self.high_watermark
 
     def read(
-        self, offset: int, *, max_bytes: int, isolation: IsolationLevel, at_least_one_batch: bool
+        self,
+        offset: int,
+        *,
+        max_bytes: int,
+        isolation: IsolationLevel,
+        at_least_one_batch: bool,
+        stored_bytes_min: int = NEVER_STORED,
     ) -> PartitionRead:
-        """Raises KafkaError: OFFSET_OUT_OF_RANGE below the log's start or above its end."""
+        """As `ReadableLog.read`. Raises KafkaError: OFFSET_OUT_OF_RANGE below the log's start or above its end."""
         end_offset = self.end_offset(isolation)
         return PartitionRead(
-            self.log.read(offset, max_bytes=max_bytes, max_offset=end_offset, at_least_one_batch=at_least_one_batch),
+            self.log.read(
+                offset,
+                max_bytes=max_bytes,
+                max_offset=end_offset,
+                at_least_one_batch=at_least_one_batch,
+                stored_bytes_min=stored_bytes_min,
+            ),
             self.high_watermark,
             self.last_stable_offset,
             self.log.log_start_offset,

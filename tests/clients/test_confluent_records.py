@@ -50,6 +50,20 @@ def test_idempotent_records_are_there_once_and_in_order(broker: BrokerProcess, t
     assert [int(record.value()) for record in records] == list(range(300))
 
 
+@pytest.mark.parametrize("isolation_level", ["read_uncommitted", "read_committed"])
+def test_megabytes_come_back_as_they_were(broker: BrokerProcess, topic: str, isolation_level: str) -> None:
+    """Long answers go from the segment's file to the socket; the client checks every batch. At one segment a megabyte
+    many of them end with their segment."""
+    create_topic(broker.bootstrap, topic, configs={"segment.bytes": str(1 << 20)})
+    values = [b"%d-" % number * (1 + number % 300) for number in range(8000)]
+    deliver(producer(broker.bootstrap, linger_ms=5), topic, ({"value": value} for value in values))
+
+    found = read_partition(broker.bootstrap, topic, check_crcs=True, isolation_level=isolation_level)
+
+    assert [record.offset() for record in found] == list(range(8000))
+    assert [record.value() for record in found] == values
+
+
 def test_keys_values_and_headers_may_be_null_or_empty(broker: BrokerProcess, topic: str) -> None:
     sent: list[dict[str, Any]] = [
         {"key": None, "value": None},

@@ -86,6 +86,9 @@ class SimulatedFile:
         self._filesystem.sync(self._path, self._content)
         self._content.sync()
 
+    def descriptor(self) -> None:
+        return None
+
     def close(self) -> None:
         pass
 
