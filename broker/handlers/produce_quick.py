@@ -6,8 +6,7 @@ that): a batch that is not plain, or is refused, goes the way of `Partition.appe
 refused the answer is written by the codec. Measured in docs/PERFORMANCE.md.
 
 What is awaited: with acks=1, and with acks=all where this node has the only replica, that everything which this turn of
-the loop appended is durable, one wait a request. With followers, the high watermark of each partition, which does not
-pass what is not durable here.
+the loop appended is durable, one wait a request. With followers, the high watermark of each partition.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from broker.handlers.locating import find_by_id, find_by_name
 from broker.handlers.produce import TOPIC_ID_MIN_VERSION, check_records, refusal, tell_leaders
 from broker.handlers.services import Services
 from broker.network import Connection, Encoder, Exchange
-from broker.partition import ALL_REPLICAS, LeaderRole, Partition, Promise
+from broker.partition import ALL_REPLICAS, Partition, Promise
 from broker.request import Deferred
 from protocol import decode
 from protocol.errors import ErrorCode, KafkaError
@@ -94,7 +93,7 @@ class QuickProduce(Exchange):
                         assert role is not None, "it appended"
                         numbers += (index, offset, -1, partition.log.log_start_offset)
                         if acks == ALL_REPLICAS and role.followers:
-                            self._wait_for_replicas(role, partition.log.log_end_offset)
+                            self._wait_for_replicas(partition, partition.log.log_end_offset)
                         else:
                             promises.append(role.promise)
                         continue
@@ -117,7 +116,7 @@ class QuickProduce(Exchange):
         role = partition.leading
         assert role is not None, "it appended"
         if self.acks == ALL_REPLICAS and role.followers:
-            self._wait_for_replicas(role, result.last_offset + 1)
+            self._wait_for_replicas(partition, result.last_offset + 1)
         else:
             self.promises.append(role.promise)
         return index, result.base_offset, result.log_append_time_ms, result.log_start_offset
@@ -130,17 +129,11 @@ class QuickProduce(Exchange):
 
     # --- waiting -----------------------------------------------------------------------------------------------
 
-    def _wait_for_replicas(self, role: LeaderRole, end_offset: int) -> None:
+    def _wait_for_replicas(self, partition: Partition, end_offset: int) -> None:
         place = len(self.promises)
         self.promises.append(_NOTHING_PROMISED)
         self.outstanding += 1
-        deadline_ms = self.services.clock.monotonic_ms() + self.timeout_ms
-        role.committed.wait_for(end_offset, partial(self._replicated, place), deadline_ms)
-
-    @property
-    def waits_for_replicas_alone(self) -> bool:
-        """Each place waits for a high watermark, and none has reached it yet."""
-        return self.outstanding > len(self.promises)
+        partition.when_committed(end_offset, partial(self._replicated, place), timeout_ms=self.timeout_ms)
 
     def _replicated(self, place: int, error: ErrorCode) -> None:
         """The partition's word: everything up to the batch's end is committed, or it will not be."""
@@ -225,8 +218,5 @@ def begin(
     exchange = QuickProduce(services, connection, correlation_id, encode, version, acks, timeout_ms, end - position)
     exchange.append(data, topics)
     connection.expect(exchange)
-    if exchange.waits_for_replicas_alone:
-        exchange.durable()
-    else:
-        services.partitions.when_durable(exchange.durable)
+    services.partitions.when_durable(exchange.durable)
     return exchange
