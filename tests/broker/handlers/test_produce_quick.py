@@ -299,6 +299,18 @@ def test_with_acks_all_the_last_record_of_a_batch_is_waited_for() -> None:
         assert answer_of(taken.receive(), 9) == [(ErrorCode.NONE, 1)]
 
 
+def test_with_acks_all_what_only_a_follower_has_made_durable_is_not_answered() -> None:
+    with road() as taken:
+        taken.node.committer.stop()
+        partition = taken.partitions["orders"]
+        assigned = taken.node.metadata.image.topics_by_name["orders"].partitions[0]
+        partition.lead(replace(assigned, replicas=(1, 2), isr=(1, 2), partition_epoch=99))
+        taken.send(request(("orders", [(0, batch(b"a"))]), acks=-1), 9)
+        partition.replica_fetched(2, 1, log_start_offset=0, broker_epoch=-1)
+        taken.node.turn()
+        assert not taken.client.received.done()
+
+
 def test_with_acks_all_too_few_replicas_in_sync_are_told_of() -> None:
     """The in-sync set was given more replicas to be, and has fewer than it must, while the request waited."""
     with road() as taken:
