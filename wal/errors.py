@@ -22,8 +22,9 @@ class JournalPoisoned(StorageError):
 
 
 _ADVICE = {
-    errno.ENOSPC: "free space on that disk (or shorten retention) and restart",
-    errno.EDQUOT: "raise the disk quota of this user and restart",
+    # Much goes on by itself when there is room; what does not says that it needs a restart.
+    errno.ENOSPC: "free space on that disk (or shorten retention)",
+    errno.EDQUOT: "raise the disk quota of this user",
     errno.EIO: "the disk reports a hardware error: look at the kernel's log and replace it",
     errno.EROFS: "the file system is read-only: look at the kernel's log, mount it writable and restart",
     errno.EACCES: "give the user of this process read and write permission",
