@@ -248,7 +248,8 @@ def durability_of(config: BrokerConfig, committer: Committer, loop: asyncio.Abst
 
 
 def begin_journal_anew(journal: Journal, filesystem: Filesystem, data_directory: str) -> Journal:
-    """An empty one in its place."""
+    """An empty one in its place, for a run that does not journal what it appends: a replay of the old entries by a
+    later run would take that back."""
     journal.close()
     current, former = f"{data_directory}/journal", f"{data_directory}/journal.former"
     if filesystem.exists(former):

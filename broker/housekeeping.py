@@ -33,6 +33,8 @@ OFFLINE_RETRY_S = 5.0
 DESCRIPTORS_LOOK_S = 1.0
 # Retention of so many logs is one step; between steps the loop serves requests.
 LOGS_PER_STEP = 50
+# The journal is repeated in such steps: a millisecond or so each.
+ENTRIES_PER_STEP = 64
 
 
 class Housekeeping:
@@ -60,6 +62,8 @@ class Housekeeping:
         self._journal_bytes_kept = 0
         self._checkpoint_failure = ""
         self._retry_not_before_ms = 0
+        # Of two that the disk refuses, only one would be given back to the next.
+        self._one_checkpoint = asyncio.Lock()
 
     def start(self, background: BackgroundTasks) -> None:
         config = self._config()
@@ -97,7 +101,8 @@ class Housekeeping:
             return
         self._schedule_checkpoint()
         try:
-            await self._checkpoint()
+            async with self._one_checkpoint:
+                await self._checkpoint()
         except StorageError as error:
             self._checkpoint_failed(error)
         else:
@@ -175,7 +180,25 @@ class Housekeeping:
     # --- removal, and what is tried again ------------------------------------------------------------------------
 
     async def _open_offline(self) -> None:
+        for topic, partition in self._logs.to_load_again():
+            self._logs.load_again(topic, partition)
+            await asyncio.sleep(0)
+        if self._logs.is_replaying:
+            await self._repeat_journal()
         self._partitions.open_again()
+
+    async def _repeat_journal(self) -> None:
+        """Onto the logs that were loaded again. It has all of them: what is offline keeps it from being trimmed."""
+        failure: StorageError | None = None
+        try:
+            for count, entry in enumerate(self._journal.replay(), 1):
+                self._logs.repeat(entry)
+                if count % ENTRIES_PER_STEP == 0:
+                    await asyncio.sleep(0)
+        except StorageError as error:
+            failure = error
+        async with self._one_checkpoint:
+            self._logs.finish_repeating(self._clock.now_ms(), failure)
 
     async def _look_at_descriptors(self) -> None:
         self._descriptors.look()

@@ -132,13 +132,13 @@ class Node:
 
     def _open_storage(self, config: BrokerConfig) -> None:
         data = config.data_directory
-        self._logs = LogManager(self._filesystem, data, open_files_max=self._descriptors.files_max)
+        files_max = self._descriptors.files_max
+        self._logs = LogManager(self._filesystem, data, open_files_max=files_max, opens_later=config.flush != "os")
         self._logs.load_all(now_ms=self._clock.now_ms())
         self._journal = Journal.open(self._filesystem, f"{data}/journal", JournalLimits.named(config.journal_profile))
         self._logs.replay(self._journal.replay(), now_ms=self._clock.now_ms())
         self._high_watermarks = HighWatermarkCheckpoint(self._filesystem, data)
         if config.flush == "os" and self._journal.durable_sequence and not self._logs.offline:
-            # A replay of its entries by a later run would take back what this one appends without it.
             self._logs.checkpoint(0)
             self._journal = begin_journal_anew(self._journal, self._filesystem, data)
 

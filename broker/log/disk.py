@@ -137,6 +137,13 @@ class Disk:
     def exists(self, path: str) -> bool:
         return path in self._files or self.filesystem.exists(path)
 
+    def free_bytes(self, path: str) -> int:
+        """Of the file system that `path` is on."""
+        try:
+            return self.filesystem.free_bytes(path)
+        except OSError as error:
+            raise storage_error(error, "look at", path) from error
+
     def list(self, directory: str) -> list[str]:
         try:
             return self.filesystem.list(directory)

@@ -15,30 +15,29 @@ the loop's thread but `Checkpoint.run`, `Compaction.run` and `remove_paths`: the
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from broker.log.checkpointing import Checkpoint, CheckpointFiles
 from broker.log.checkpoints import TopicPartition
 from broker.log.closed_sizes import ClosedSizes, bytes_to_keep
 from broker.log.discards import Discards
 from broker.log.disk import OPEN_FILES_DEFAULT, Disk
-from broker.log.journal_entries import KINDS, decode
 from broker.log.log_config import LogConfig
+from broker.log.opening import LogOpening
 from broker.log.partition_directory import (
     DELETE_SUFFIX,
     METADATA_FILE,
     STRAY_SUFFIX,
-    decode_metadata,
     directory_name,
     encode_metadata,
     parse_directory_name,
     renamed,
 )
 from broker.log.partition_log import PartitionLog
-from broker.log.recovery import LogIdentity, create_log, open_log
+from broker.log.recovery import LogIdentity, create_log
 from broker.log.replay import LogReplay
 from broker.log.truncation import begin_checkpoints
-from wal import CorruptionError, Entry, Filesystem, StorageError, SyncFailed
+from wal import Entry, Filesystem, StorageError, SyncFailed
 
 logger = logging.getLogger(__name__)
 
@@ -57,16 +56,26 @@ class LogManager:
         *,
         config_of: Callable[[str], LogConfig] = lambda topic: LogConfig(),
         open_files_max: int = OPEN_FILES_DEFAULT,
+        opens_later: bool = True,
     ) -> None:
+        """`opens_later`: what the start could not open may be opened while the node serves. Not where appends do not go
+        into the journal: the next start would repeat its old entries over them."""
         self.disk = Disk(filesystem, open_files_max)
         self.data_directory = data_directory
         self.logs: dict[LogKey, PartitionLog] = {}
-        self.offline: dict[TopicPartition, str] = {}
         self.files = CheckpointFiles(data_directory)
         self._closed_sizes = ClosedSizes(self.disk, data_directory)
         self._config_of = config_of
+        self._opening = LogOpening(
+            self.disk,
+            self.files,
+            self._closed_sizes,
+            config_of=config_of,
+            lower_files=self._lower,
+            opens_later=opens_later,
+        )
+        self.offline: Mapping[TopicPartition, str] = self._opening.offline
         self._by_name: dict[TopicPartition, PartitionLog] = {}
-        self._replays: dict[LogKey, LogReplay] = {}
         self._dirty: dict[PartitionLog, None] = {}
         self._discards = Discards()
         self._sync_failure = ""
@@ -91,55 +100,10 @@ class LogManager:
             if name.endswith(DELETE_SUFFIX):
                 self._discards.add(self._path(name), due_ms=now_ms)
             elif (identity := parse_directory_name(name)) is not None:
-                self._load(*identity, clean)
-        self.files.forget_all_but({*self._by_name, *self.offline})
-        self._closed_sizes.forget_all_but(self.offline)
+                self._opening.load(*identity, clean)
+        self._opening.loaded()
         # Before the first append what the last stop left is gone, durably, even where a start before died over it.
         disk.sync_directory(self.data_directory)
-
-    def _load(self, topic: str, partition: int, clean: bool) -> None:
-        key = (topic, partition)
-        directory = self._path(directory_name(topic, partition))
-        recovery_point = self.files.recovery_points.get(key)
-        start_offset = self.files.log_starts.get(key, 0)
-        try:
-            topic_id = self._read_topic_id(directory)
-            if topic_id is None:
-                return
-            log, verified = open_log(
-                self.disk,
-                LogIdentity(directory, topic, topic_id, partition),
-                self._config_of(topic),
-                log_start_offset=start_offset,
-                recovery_point=recovery_point or 0,
-                empty_producers_until=self.files.empty_until.get(key, -1),
-                clean=clean and recovery_point is not None,
-                closed_bytes=self._closed_sizes.get(key),
-            )
-            if recovery_point is None:
-                # Never checkpointed: its names may be in the page cache only, and this file, too.
-                log.created_files = [f"{directory}/{METADATA_FILE}"]
-                self.disk.rewrite(log.created_files[0], encode_metadata(topic_id), 0)
-        except StorageError as error:
-            logger.error("partition %s-%d is offline: %s", topic, partition, error)
-            self.offline[key] = str(error)
-            return
-        if recovery_point is None:
-            log.mark_dirty()
-        self._adopt(log)
-        self._replays[(topic_id, partition)] = LogReplay(log, verified, log.recovery_point, start_offset)
-
-    def _read_topic_id(self, directory: str) -> bytes | None:
-        """None for a directory whose creation a crash interrupted before anything was promised; it is removed."""
-        path = f"{directory}/{METADATA_FILE}"
-        try:
-            return decode_metadata(self.disk.read_all(path) if self.disk.exists(path) else b"", path)
-        except CorruptionError:
-            names = self.disk.list(directory)
-            if any(self.disk.size(f"{directory}/{name}") for name in names if name != METADATA_FILE):
-                raise
-            self.disk.remove_directory(directory)
-            return None
 
     def _adopt(self, log: PartitionLog) -> None:
         log.on_dirty = self._mark_dirty
@@ -159,47 +123,71 @@ class LogManager:
         """Repeat all of the journal's entries onto the logs, in order; returns how many concerned a log that is here.
 
         A log that cannot take one, or misses records at the end, goes offline; what is gone is passed over."""
-        applied = 0
-        for entry in entries:
-            if entry.kind not in KINDS:
-                continue
-            decoded = decode(entry.kind, entry.payload)
-            replay = self._replays.get((decoded.topic_id, decoded.partition))
-            if replay is None:
-                continue
-            applied += 1
-            try:
-                replay.apply(decoded)
-            except StorageError as error:
-                self._take_offline(replay.log, str(error))
+        applied = sum([self._opening.apply(entry) for entry in entries])
         self._finish_replay(now_ms)
         return applied
 
     def _finish_replay(self, now_ms: int) -> None:
-        uncovered: list[PartitionLog] = []
-        for replay in list(self._replays.values()):
-            if replay.is_removed:
-                try:
-                    self.delete(replay.log, now_ms)
-                except StorageError as error:
-                    self._take_offline(replay.log, str(error))
-                continue
-            replay.finish()
-            if replay.hole:
-                self._take_offline(replay.log, f"the journal and the segments do not join: {replay.hole}")
-            elif replay.has_uncovered:
-                uncovered.append(replay.log)
-        self._replays.clear()
+        opened: list[LogReplay] = []
+        for replay in self._opening.finish():
+            try:
+                self._take_over(replay, now_ms)
+                opened.append(replay)
+            except StorageError as error:
+                self._opening.refuse_log(replay.log, error)
         # Records that reached a segment and not the journal: made durable before the journal names what follows them,
         # or a second crash could take them from under it.
-        if uncovered:
-            self._start_checkpoint(0, uncovered).run()
+        uncovered = [replay.log for replay in opened if replay.has_uncovered and not replay.is_removed]
+        failure = self._make_durable(uncovered) if uncovered else None
+        for replay in opened:
+            if failure is None or replay.log not in uncovered:
+                self._opening.opened((replay.log.topic, replay.log.partition))
+        if isinstance(failure, SyncFailed):
+            raise failure
 
-    def _take_offline(self, log: PartitionLog, reason: str) -> None:
-        logger.error("partition %s is offline: %s", log, reason)
-        self.offline[(log.topic, log.partition)] = reason
-        self._replays.pop((log.topic_id, log.partition), None)
-        self._drop(log)
+    def _take_over(self, replay: LogReplay, now_ms: int) -> None:
+        if replay.is_removed:
+            self.delete(replay.log, now_ms)
+        else:
+            self._adopt(replay.log)
+
+    def _make_durable(self, logs: list[PartitionLog]) -> StorageError | None:
+        """Where the disk refuses it they are offline, and this is why."""
+        try:
+            self._start_checkpoint(0, logs).run()
+        except StorageError as error:
+            for log in logs:
+                self._drop(log)
+                self._opening.refuse_log(log, error)
+            return error
+        return None
+
+    # --- what the start left offline, and the disk may let be opened now -------------------------------------------
+
+    def waits(self, topic: str, partition: int) -> bool:
+        """Whether this one, which is offline, is opened without a restart."""
+        return (topic, partition) in self._opening.waiting
+
+    def to_load_again(self) -> list[TopicPartition]:
+        """Those that wait and for which there is room. `load_again` each, then `repeat` the journal if one
+        `is_replaying`, then `finish_repeating`, beside no checkpoint; until then they are offline."""
+        return self._opening.with_room()
+
+    def load_again(self, topic: str, partition: int) -> None:
+        self._opening.load(topic, partition, False)
+
+    @property
+    def is_replaying(self) -> bool:
+        return self._opening.is_under_way
+
+    def repeat(self, entry: Entry) -> None:
+        self._opening.apply(entry)
+
+    def finish_repeating(self, now_ms: int, failure: StorageError | None = None) -> None:
+        """`failure`: of the journal, which could not be read to its end."""
+        if failure is not None:
+            self._opening.journal_failed(failure)
+        self._finish_replay(now_ms)
 
     def _drop(self, log: PartitionLog) -> None:
         self.logs.pop((log.topic_id, log.partition), None)
@@ -334,11 +322,15 @@ class LogManager:
     # --- stop ------------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Sync everything and leave the mark of a clean stop, unless something could not be synced."""
-        for log in self.logs.values():
-            if not log.failure:
-                log.write_pending()
-        self.checkpoint(0)
+        """Sync everything and leave the mark of a clean stop, unless something could not be synced. Raises StorageError
+        where the disk refuses, and the next start recovers as after a crash."""
+        try:
+            for log in self.logs.values():
+                if not log.failure:
+                    log.write_pending()
+            self.checkpoint(0)
+        except StorageError as error:
+            raise StorageError(f"not stopped cleanly, so the next start recovers as after a crash: {error}") from error
         # A log that is offline, that failed, or whose last checkpoint never ran must be looked at by the next start:
         # after a clean stop it believes that a log ends at its recovery point.
         unsynced = any(log.failure or log.recovery_point < log.log_end_offset for log in self.logs.values())

@@ -18,6 +18,7 @@ and a recovery point never gets ahead of it (`LogManager.begin_checkpoint`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from broker.log import truncation
@@ -25,6 +26,7 @@ from broker.log.journal_entries import APPEND, LOG_START, REMOVED, RESTARTED, TR
 from broker.log.partition_log import PartitionLog
 from broker.log.recovery import VerifiedBatches
 from protocol.records import BatchHeader, iterate_batches
+from wal import StorageError
 
 
 @dataclass(slots=True)
@@ -34,9 +36,13 @@ class LogReplay:
 
     log: PartitionLog
     verified: VerifiedBatches
+    take_room: Callable[[int], None]  # asked before so many bytes are appended; StorageError where the disk is full
     covered_end: int
     start_offset: int  # where the log is to start; it may not reach so far before the replay is through
     hole: str = ""
+    # What the disk refused, and how many bytes of records the entries since then have.
+    refused: StorageError | None = None
+    owed_bytes: int = 0
     # Whether the replica was taken away, and nothing has come since that speaks of another one.
     is_removed: bool = False
 
@@ -45,6 +51,15 @@ class LogReplay:
         return self.log.log_end_offset > self.covered_end
 
     def apply(self, entry: LogEntry) -> None:
+        if self.refused is None:
+            try:
+                self._apply(entry)
+                return
+            except StorageError as error:
+                self.refused = error
+        self.owed_bytes += len(entry.records)
+
+    def _apply(self, entry: LogEntry) -> None:
         self.is_removed = entry.kind == REMOVED
         if entry.kind == APPEND:
             self._append(entry)
@@ -67,13 +82,16 @@ class LogReplay:
 
     def finish(self) -> None:
         """The journal is through."""
-        if self.hole:
+        if self.hole or self.is_removed or self.refused is not None:
             return
         end_offset = self.log.log_end_offset
         if self.start_offset > end_offset:
             self.hole = f"the log starts at {self.start_offset} but ends at {end_offset}"
-        else:
+            return
+        try:
             truncation.advance_log_start(self.log, self.start_offset)
+        except StorageError as error:
+            self.refused = error
 
     def _append(self, entry: LogEntry) -> None:
         if self.hole:
@@ -89,6 +107,7 @@ class LogReplay:
                 if log.log_end_offset != expected:
                     self.hole = f"offsets {log.log_end_offset} to {expected} are missing"
                     break
+                self.take_room(header.size_bytes)
                 # A copy: the journal's buffer is not ours to keep until the write.
                 log.append_stored(memoryview(bytes(records[position : position + header.size_bytes])), header)
                 self.verified.add(header)

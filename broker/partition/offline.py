@@ -1,8 +1,8 @@
 """The partitions that this node has a replica of and could not open: why they are not served, and what is tried again.
 
-A log that recovery refused at the start stays offline until a restart, for only a start repeats the journal's entries
-onto it (`LogManager.offline`). One that the disk did not let be made or read since (full, no descriptor left) lacks
-nothing, and is opened when the disk lets it.
+A log that the start refused for good (damaged, a hole) stays offline until somebody has looked at it. One that the disk
+did not let be opened (full, no descriptor left) is opened when the disk lets it: what the journal has of it is repeated
+first (`LogManager.load_again`). One that could not be made or read since the start lacks nothing but its files.
 """
 
 from __future__ import annotations
@@ -40,10 +40,11 @@ class OfflinePartitions:
         return found is not None and found.was_missing
 
     def add(
-        self, topic: TopicImage, index: int, error: StorageError, *, was_missing: bool, needs_restart: bool
+        self, topic: TopicImage, index: int, error: StorageError, *, was_missing: bool, by_start: bool, waits: bool
     ) -> None:
-        may_pass = not needs_restart and not isinstance(error, SyncFailed)
-        if (topic.topic_id, index) not in self._found and not needs_restart:  # else the start has told it
+        """`by_start`: it was the start that refused it, and has told so; `waits`: and it is not for good."""
+        may_pass = waits if by_start else not isinstance(error, SyncFailed)
+        if (topic.topic_id, index) not in self._found and not by_start:
             until = ", and tried again until it can be opened" if may_pass else ""
             logger.error("partition %s-%d is offline%s: %s", topic.name, index, until, error)
         found = _Offline(topic.topic_id, index, was_missing, may_pass)

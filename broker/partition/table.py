@@ -224,8 +224,8 @@ class PartitionTable:
             _ = log.leader_epochs  # read here, where a refusal is this partition's: leading needs them at once
         except StorageError as error:
             # One partition that cannot be opened must not take the others down; it stays offline and says why.
-            needs_restart = (topic.name, index) in self._logs.offline
-            self._offline.add(topic, index, error, was_missing=is_missing, needs_restart=needs_restart)
+            by_start, waits = (topic.name, index) in self._logs.offline, self._logs.waits(topic.name, index)
+            self._offline.add(topic, index, error, was_missing=is_missing, by_start=by_start, waits=waits)
             return None
         self._offline.opened(topic, index)
         self._on_opened(log)

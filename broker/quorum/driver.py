@@ -41,7 +41,7 @@ from raft import (
     SoftState,
     Status,
 )
-from wal import Filesystem
+from wal import Filesystem, StorageError
 
 logger = logging.getLogger(__name__)
 
@@ -334,7 +334,9 @@ class RaftQuorum:
             return
         self._reason = error
         failure = failure_of(error)
-        logger.error("%s: this node takes no part any more: %s", self._directory, error, exc_info=error)
+        # What a disk does is told in its sentence; what we did wrong is found by where it was.
+        trace = None if isinstance(error, StorageError) else error
+        logger.error("%s: this node takes no part any more: %s", self._directory, error, exc_info=trace)
         self._readies.has_ended = True
         self._refuse(failure)
         self.watch.notify(self)

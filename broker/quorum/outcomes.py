@@ -71,7 +71,7 @@ def refusal(refused: Refused) -> KafkaError:
 def failure_of(error: BaseException) -> KafkaError:
     """What everyone is told after the log of this node failed."""
     if isinstance(error, StorageError):
-        return KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, f"metadata log: {error}")
+        return KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, f"metadata log: {error}; then restart this node")
     return KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, f"metadata log: {error!r}")
 
 

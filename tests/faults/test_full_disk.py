@@ -1,8 +1,9 @@
 """A full disk, and one that cannot be written: no write is acknowledged, reading goes on, nothing acknowledged is lost.
 
 What a broker does when the space is there again depends on what was refused. A partition's segment: that partition
-takes writes again at once. The journal (`flush=commit`, `flush=interval`): nothing is acknowledged until a restart,
-for what a failed write or sync left on the disk is known only to recovery.
+takes writes again at once. What a start could not repeat from the journal: that partition is opened within seconds.
+The journal (`flush=commit`, `flush=interval`): nothing is acknowledged until a restart, for what a failed write or sync
+left on the disk is known only to recovery.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from faults_harness.wire import Wire
 from harness.broker_process import BrokerProcess
 from log_harness.batches import batch, records_of
 
+from broker.log.opening import ROOM_TO_SPARE_BYTES
 from protocol.errors import ErrorCode
 from protocol.messages.delete_records import DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic
 from protocol.messages.delete_topics import DeleteTopicsRequest, DeleteTopicState
@@ -77,16 +79,27 @@ def read_all(wire: Wire, partition: int) -> dict[int, bytes | None]:
     return stored
 
 
-def start_on(disk: SmallDisk, start_broker: StartBroker, flush: str) -> BrokerProcess:
+def start_on(
+    disk: SmallDisk, start_broker: StartBroker, flush: str, *, checkpoint_interval_ms: int = 300
+) -> BrokerProcess:
     return start_broker(
         {
             "log.dirs": str(disk.path / "data"),
             "flush": flush,
             "journal.profile": "low",
             "log.segment.bytes": "1048576",
-            "log.flush.offset.checkpoint.interval.ms": "300",
+            "log.flush.offset.checkpoint.interval.ms": str(checkpoint_interval_ms),
         }
     )
+
+
+def lose_segments(directory: Path) -> None:
+    """As a power loss may, where no checkpoint has synced them."""
+    for path in directory.glob("0*"):
+        if path.name == f"{0:020d}.log":
+            os.truncate(path, 0)
+        else:
+            path.unlink()
 
 
 def test_a_full_disk_refuses_writes_until_the_restart_and_serves_reads(
@@ -220,6 +233,58 @@ def test_a_broker_that_was_killed_on_a_full_disk_has_everything_when_there_is_ro
     small_disk.free()
     broker.start()
 
+    with Wire(broker.bootstrap) as wire:
+        producer.check(wire)
+
+
+def test_what_a_start_found_no_room_for_is_served_when_there_is_room(tmp_path: Path, start_broker: StartBroker) -> None:
+    """It stayed offline until a restart: only a start repeated the journal."""
+    with mounted(tmp_path / "disk", megabytes=48) as disk:
+        broker = start_on(disk, start_broker, "commit", checkpoint_interval_ms=3_600_000)
+        with Wire(broker.bootstrap) as wire:
+            wire.create_topic("t", 2)
+            producer = Producer(wire)
+            # The one is small, and first in the journal: it finds room.
+            assert {producer.send(1)} | {producer.send(0) for _ in range(400)} == {ErrorCode.NONE}
+        broker.kill()
+        for partition in (0, 1):
+            lose_segments(disk.path / "data" / f"t-{partition}")
+        disk.fill(leave_bytes=ROOM_TO_SPARE_BYTES + (1 << 20))
+        broker.start()
+        with Wire(broker.bootstrap) as wire:
+            producer.wire = wire
+            # Clients are to try again.
+            assert producer.send(0) is ErrorCode.KAFKA_STORAGE_ERROR
+            assert producer.send(1) is ErrorCode.NONE
+            assert ErrorCode(wire.fetch("t").error_code) is ErrorCode.KAFKA_STORAGE_ERROR
+            assert broker.log_text().count("partition t-0 is offline, and opened when the disk lets it") == 1
+            disk.free()
+            deadline = time.monotonic() + DEADLINE_S
+            while wire.fetch("t").error_code != ErrorCode.NONE:
+                assert time.monotonic() < deadline, broker.log_text()
+            producer.check(wire)
+            assert [producer.send(partition) for partition in (0, 1)] == [ErrorCode.NONE] * 2
+        broker.kill()
+        broker.start()
+        with Wire(broker.bootstrap) as wire:
+            producer.check(wire)
+
+
+def test_a_stop_on_a_full_disk_loses_nothing_and_says_that_it_was_not_clean(
+    small_disk: SmallDisk, start_broker: StartBroker
+) -> None:
+    broker = start_on(small_disk, start_broker, "commit", checkpoint_interval_ms=3_600_000)
+    with Wire(broker.bootstrap) as wire:
+        wire.create_topic("t", 2)
+        producer = Producer(wire)
+        assert {producer.send(partition) for partition in (0, 1) for _ in range(50)} == {ErrorCode.NONE}
+    small_disk.fill()
+
+    assert broker.stop() == 1
+
+    assert "not stopped cleanly, so the next start recovers as after a crash: cannot" in broker.log_text()
+    small_disk.free()
+    broker.start()
     with Wire(broker.bootstrap) as wire:
         producer.check(wire)
 

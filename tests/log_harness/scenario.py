@@ -32,6 +32,7 @@ CONFIG = LogConfig(
     file_delete_delay_ms=0,
 )
 PRODUCER_ID = 77
+NEVER = 1 << 62  # a sequence that no entry has
 
 FAULTS = (
     ("datasync", errno.EIO),
@@ -45,9 +46,13 @@ FAULTS = (
 
 
 class LogScenario:
-    """One data directory through any number of lives. `rng` decides the work, the disk's own what a crash leaves."""
+    """One data directory through any number of lives. `rng` decides the work, the disk's own what a crash leaves.
 
-    def __init__(self, seed: int) -> None:
+    `opens_later`: what a fault took offline at a start is opened while the others are served; else the node dies."""
+
+    def __init__(self, seed: int, *, opens_later: bool = False) -> None:
+        self.opens_later = opens_later
+        self.opened_later = 0
         self.rng = random.Random(seed)
         self.disk = SimulatedFilesystem(self.rng.getrandbits(64))
         self.models: list[PartitionModel] = []
@@ -64,10 +69,10 @@ class LogScenario:
     def live(self, *, operations_max: int) -> None:
         """Start, check, work; the machine stops within `operations_max` changes of the disk, wherever that is."""
         self.disk.crash_at = self.rng.randrange(1, operations_max + 1)
-        self.faulty = self.rng.random() < 0.2
+        self.faulty = self.rng.random() < (0.7 if self.opens_later else 0.2)
         if self.faulty:
             operation, error = self.rng.choice(FAULTS)
-            self.disk.fail(operation, error, skip=self.rng.randrange(operations_max // 2))
+            self.disk.fail(operation, error, skip=self.rng.randrange(10 if self.opens_later else operations_max // 2))
         try:
             self.start()
             while True:
@@ -96,15 +101,24 @@ class LogScenario:
 
     def check(self) -> None:
         durable = self.journal.durable_sequence
-        if self.logs.offline and self.faulty:
+        if self.logs.offline and self.faulty and not self.opens_later:
             # A fault struck while a log was opened. It is offline until the next start, as its log line says.
             raise StorageError(str(self.logs.offline))
+        late = [model for model in self.models if (model.topic, 0) in self.logs.offline]
+        self.check_those([model for model in self.models if model not in late], durable)
+        if self.faulty and self.logs.offline:
+            self.never_durable(late, durable)
+            self.open_later()
+            self.opened_later += len(late)
         assert not self.logs.offline, self.logs.offline
+        self.check_those(late, durable)
+
+    def check_those(self, models: list[PartitionModel], durable: int) -> None:
         # The node's metadata forgets a topic before its logs are deleted, so it also knows what a crash brought back.
         back = [log for log in self.logs.logs.values() if self.removed.get(log.topic_id, durable + 1) <= durable]
         assert not back, f"{back} were deleted, durably, and are back"
         self.logs.set_aside_strays([model.topic_id for model in self.models if model.topic_id not in self.removed])
-        for model in list(self.models):
+        for model in models:
             log = self.logs.find(model.topic_id, 0)
             if model.topic_id in self.removed:
                 del self.removed[model.topic_id]
@@ -116,6 +130,40 @@ class LogScenario:
             assert log.topic == model.topic
             model.check(log, durable)
             self.check_producer(log)
+
+    def never_durable(self, late: list[PartitionModel], durable: int) -> None:
+        """The others' entries get the sequences of what these lost."""
+        for operation in [operation for model in late for operation in model.operations]:
+            if operation.sequence > durable:
+                operation.sequence = NEVER
+        self.removed |= {topic_id: NEVER for topic_id, sequence in self.removed.items() if sequence > durable}
+
+    def open_later(self) -> None:
+        """What a fault took offline is opened and repeated from the journal, while the others are served."""
+        for key in self.logs.to_load_again():
+            self.serve_the_others()
+            self.logs.load_again(*key)
+        if self.logs.is_replaying:
+            for entry in self.journal.replay():
+                if self.rng.random() < 0.1:
+                    self.serve_the_others()
+                self.logs.repeat(entry)
+            self.logs.finish_repeating(NOW_MS)
+        if self.logs.offline:
+            raise StorageError(str(self.logs.offline))  # for good, or of another fault
+
+    def serve_the_others(self) -> None:
+        served = [(log, model) for model in self.models if (log := self.logs.find(model.topic_id, 0)) is not None]
+        for log, model in served:
+            self.append(log, model)
+        if self.rng.random() < 0.5:
+            self.checkpoint_of_what_is_there()
+
+    def checkpoint_of_what_is_there(self) -> None:
+        checkpoint = self.logs.begin_checkpoint(self.journal.next_sequence)
+        self.journal.commit()
+        checkpoint.run()
+        self.journal.trim(checkpoint.sequence)
 
     def check_producer(self, log: PartitionLog) -> None:
         """What the log remembers of its idempotent producer is what its records say."""
@@ -256,11 +304,20 @@ class LogScenario:
 
 def run_log_seed(seed: int, *, lives: int = 4, operations_max: int = 120) -> int:
     """One scenario from start to end; returns how many crashes and faults it survived, or raises what it did not."""
-    scenario = LogScenario(seed)
+    scenario = _run(LogScenario(seed), lives, operations_max)
+    return scenario.crashes + scenario.faults
+
+
+def run_late_opening_seed(seed: int, *, lives: int = 8, operations_max: int = 120) -> int:
+    """The same, but what a fault takes offline at a start is opened later; returns how often that was."""
+    return _run(LogScenario(seed, opens_later=True), lives, operations_max).opened_later
+
+
+def _run(scenario: LogScenario, lives: int, operations_max: int) -> LogScenario:
     for _ in range(lives):
         scenario.live(operations_max=operations_max if scenario.rng.random() < 0.8 else 20)
     scenario.faulty = False
     scenario.start()
     scenario.stop()
     scenario.start()
-    return scenario.crashes + scenario.faults
+    return scenario

@@ -199,11 +199,13 @@ class BrokerMachine:
 
     @property
     def wants_restart(self) -> str:
-        """What its log asks an operator to restart it for, once the disk has room: what it does not serve."""
+        """What its log asks an operator to restart it for, once the disk has room: what it does not serve and does not
+        open by itself."""
         logs = getattr(self.node, "_logs", None)
         if logs is None or not self.has_joined:
             return ""
-        return next(iter([*logs.offline.values(), *(log.failure for log in logs.logs.values() if log.failure)]), "")
+        offline = [reason for key, reason in logs.offline.items() if not logs.waits(*key)]
+        return next(iter([*offline, *(log.failure for log in logs.logs.values() if log.failure)]), "")
 
     def state(self) -> str:
         """For people: how it is and what it believes."""
