@@ -86,11 +86,16 @@ def read_fetch_answer(buffer: bytearray | bytes, correlation_id: int) -> list[Pa
 
 
 def walk_batches(buffer: bytearray | bytes, position: int, end: int) -> list[int]:
-    """Where each whole batch begins, and behind them where the last one ends; [position] if there is none."""
+    """Where each whole batch begins, and behind them where the last one ends; [position] if there is none.
+
+    ProtocolError where a batch has a length that none can have."""
     positions = [position]
     unpack = _INT32.unpack_from
     while end - position > _LOG_OVERHEAD:
-        position += _LOG_OVERHEAD + unpack(buffer, position + 8)[0]
+        (length,) = unpack(buffer, position + 8)
+        if length <= 0:
+            raise ProtocolError(f"a fetched batch has a length of {length} bytes")
+        position += _LOG_OVERHEAD + length
         if position > end:
             break
         positions.append(position)

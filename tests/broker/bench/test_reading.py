@@ -19,7 +19,7 @@ from broker.bench.payload import IDENTITY, IDENTITY_BYTES
 from broker.bench.results import SilentObserver
 from broker.bench.run import run_benchmark
 from broker.bench.wire import BenchError, Cluster, parse_addresses
-from protocol import ErrorCode, KafkaError, decode, encode
+from protocol import ErrorCode, KafkaError, ProtocolError, decode, encode
 from protocol.framing import frame
 from protocol.headers import decode_request_header, response_header
 from protocol.messages.fetch import FetchableTopicResponse, FetchRequest, FetchResponse, PartitionData
@@ -75,6 +75,15 @@ def test_a_batch_that_is_cut_is_not_counted() -> None:
 
     assert positions == [0, len(whole)]
     assert next_offset(data, positions[-2]) == 2
+
+
+@pytest.mark.parametrize("length", [-12, -1, 0])
+def test_a_length_that_no_batch_has_is_told(length: int) -> None:
+    data = bytearray(batch_sent_at(5))
+    data[8:12] = length.to_bytes(4, "big", signed=True)
+
+    with pytest.raises(ProtocolError, match=f"a length of {length} bytes"):
+        walk_batches(data, 0, len(data))
 
 
 def test_the_instants_at_which_batches_were_sent_are_read() -> None:
