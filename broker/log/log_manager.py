@@ -46,6 +46,8 @@ CLEAN_SHUTDOWN_FILE = ".kafka_cleanshutdown"
 
 LogKey = tuple[bytes, int]
 
+_KAFKAS_DEFAULTS = LogConfig()
+
 
 class LogManager:
     """`logs` by (topic id, partition). Start: `load_all`, then `replay` of the journal (also when there is none)."""
@@ -55,7 +57,7 @@ class LogManager:
         filesystem: Filesystem,
         data_directory: str,
         *,
-        config_of: Callable[[str], LogConfig] = lambda topic: LogConfig(),
+        config_of: Callable[[str], LogConfig] = lambda topic: _KAFKAS_DEFAULTS,
         open_files_max: int = OPEN_FILES_DEFAULT,
     ) -> None:
         self.disk = Disk(filesystem, open_files_max)
@@ -133,7 +135,7 @@ class LogManager:
         """None for a directory whose creation a crash interrupted before anything was promised; it is removed."""
         path = f"{directory}/{METADATA_FILE}"
         try:
-            return decode_metadata(self.disk.read_all(path) if self.disk.exists(path) else b"", path)
+            return decode_metadata(self.disk.read_if_there(path) or b"", path)
         except CorruptionError:
             names = self.disk.list(directory)
             if any(self.disk.size(f"{directory}/{name}") for name in names if name != METADATA_FILE):
