@@ -16,8 +16,9 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 
-# Segments and indexes that stay open, at most; and for the journals, checkpoints, the loop and the standard streams.
-OPEN_FILES_MAX = 256
+# Segments and indexes that stay open, at most: the active ones of a busy node, for a write to a file that was closed
+# costs three more system calls. And for the journals, checkpoints, the loop and the standard streams.
+OPEN_FILES_MAX = 4096
 OTHER_DESCRIPTORS = 64
 
 _NONE_LEFT = frozenset({errno.EMFILE, errno.ENFILE})

@@ -15,20 +15,22 @@ from wal import File, Filesystem, make_directory_durably, storage_error, sync_er
 
 Buffer = bytes | bytearray | memoryview
 
-# Enough that the active segments of a busy node stay open, and a quarter of the smallest usual `ulimit -n`.
+# A quarter of the smallest usual `ulimit -n`; a node with a higher one has more (descriptors.py).
 OPEN_FILES_DEFAULT = 256
 
 
 class Disk:
     """Files by path. Every method raises StorageError where the system refuses."""
 
-    __slots__ = ("_files", "_limit", "filesystem")
+    __slots__ = ("_files", "_files_in", "_limit", "filesystem")
 
     def __init__(self, filesystem: Filesystem, open_files_max: int = OPEN_FILES_DEFAULT) -> None:
         assert open_files_max > 0
         self.filesystem = filesystem
         self._limit = open_files_max
         self._files: OrderedDict[str, File] = OrderedDict()
+        # Paths of the open files by directory, for a partition that goes must not look at those of all others.
+        self._files_in: dict[str, set[str]] = {}
 
     def _file(self, path: str, create: bool = False) -> File:
         file = self._files.get(path)
@@ -36,7 +38,7 @@ class Disk:
             self._files.move_to_end(path)
             return file
         while len(self._files) >= self._limit:
-            self._files.popitem(last=False)[1].close()
+            self._close_least_recently_used()
         try:
             file = self.filesystem.open(path, create=create)
         except OSError as error:
@@ -44,10 +46,14 @@ class Disk:
                 raise
             # Someone else (connections) took the descriptors: give back half of ours, keep serving.
             for _ in range((len(self._files) + 1) // 2):
-                self._files.popitem(last=False)[1].close()
+                self._close_least_recently_used()
             file = self.filesystem.open(path, create=create)
         self._files[path] = file
+        self._files_in.setdefault(parent_of(path), set()).add(path)
         return file
+
+    def _close_least_recently_used(self) -> None:
+        self.forget(next(iter(self._files)))
 
     def append(self, path: str, buffers: Sequence[Buffer]) -> int:
         """Append to `path`, made where it is missing; returns the bytes written."""
@@ -218,15 +224,20 @@ class Disk:
         file = self._files.pop(path, None)
         if file is not None:
             file.close()
+            directory = parent_of(path)
+            paths = self._files_in[directory]
+            paths.remove(path)
+            if not paths:
+                del self._files_in[directory]
 
     def forget_directory(self, directory: str) -> None:
-        prefix = directory + "/"
-        for path in [path for path in self._files if path.startswith(prefix)]:
-            self._files.pop(path).close()
+        """Close the open files that lie in it."""
+        for path in tuple(self._files_in.get(directory, ())):
+            self.forget(path)
 
     def close(self) -> None:
-        while self._files:
-            self._files.popitem()[1].close()
+        for path in tuple(self._files):
+            self.forget(path)
 
 
 def parent_of(path: str) -> str:
