@@ -85,7 +85,7 @@ class Housekeeping:
             while self._journal.wants_spare:
                 await in_worker(self._journal.prepare)
         except StorageError as error:
-            logger.warning("no segment of the journal could be prepared, so that commits take longer: %s", error)
+            logger.warning("no segment of the journal could be prepared, so commits take longer in this run: %s", error)
 
     async def _checkpoint_if_due(self) -> None:
         grown_bytes = self._journal.size_bytes - self._journal_bytes_kept
@@ -141,7 +141,7 @@ class Housekeeping:
         try:
             deleted = self._logs.apply_retention(log, self._clock.now_ms(), high_watermark)
         except StorageError as error:
-            logger.error("retention of %s: %s", log, error)
+            logger.error("retention of %s failed, and is tried again at its next check: %s", log, error)
             return
         if deleted:
             logger.info("retention of %s deleted %d segments; it starts at %d", log, deleted, log.log_start_offset)

@@ -88,7 +88,7 @@ async def _serve(
     await node.stop_requested.wait()
     if node.failure:
         await node.leave()
-        logger.critical("this node ends: other brokers have what it has, and it cannot write")
+        logger.critical("this node ends, for other brokers have what it has: start it again when its disk takes writes")
         return 1
     await node.stop()
     return 0

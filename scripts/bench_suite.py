@@ -32,12 +32,11 @@ from broker.bench.performance_page import write_page  # noqa: E402
 from broker.bench.report import write_suite_report  # noqa: E402
 from broker.bench.scenario import Scenario  # noqa: E402
 from broker.bench.scenarios import select  # noqa: E402
+from broker.bench.servers import PACKAGES  # noqa: E402
 from broker.bench.suite import Outcome, Suite  # noqa: E402
 
 PAGE = ROOT / "docs" / "PERFORMANCE.md"
 STORED = ROOT / "docs" / "performance.json"
-# What is measured, and what measures it.
-CODE = ("broker", "protocol", "wal", "raft")
 
 
 def main(
@@ -174,10 +173,10 @@ def machine() -> dict[str, Any]:
 
 def code_version() -> str:
     """The same as long as nothing of the program changed; documents and tests may."""
-    trees = git("rev-parse", *(f"HEAD:{name}" for name in CODE)).split()
-    changed = git("status", "--porcelain", "--", *CODE)
+    trees = git("rev-parse", *(f"HEAD:{name}" for name in PACKAGES)).split()
+    changed = git("status", "--porcelain", "--", *PACKAGES)
     # What is not committed has a name of its own, too: two changes are two programs.
-    digest = hashlib.sha256((changed + git("diff", "HEAD", "--", *CODE)).encode()).hexdigest()[:6]
+    digest = hashlib.sha256((changed + git("diff", "HEAD", "--", *PACKAGES)).encode()).hexdigest()[:6]
     return "-".join(tree[:6] for tree in trees) + (f"-changed-{digest}" if changed else "")
 
 

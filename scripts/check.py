@@ -13,7 +13,6 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("protocol", "wal", "raft", "broker")
 
 
 def steps() -> list[tuple[str, list[str]]]:
@@ -21,12 +20,11 @@ def steps() -> list[tuple[str, list[str]]]:
     python = sys.executable
     # Beside the interpreter as it was called: resolving the link would leave the virtual environment.
     lint_imports = str(Path(python).with_name("lint-imports"))
-    packages = [argument for package in PACKAGES for argument in ("-p", package)]
     mypy = [python, "-m", "mypy", "--no-error-summary"]
     return [
         ("format", [python, "-m", "ruff", "format", "--check", "--quiet", "."]),
         ("lint", [python, "-m", "ruff", "check", "--quiet", "--no-cache", "."]),
-        ("types", [*mypy, "--strict", *packages]),
+        ("types", [*mypy, "--strict"]),
         ("of tests", [*mypy, "--config-file", "tests/mypy.ini", "tests"]),
         ("imports", [lint_imports, "--no-logo", "--cache-dir", ".import_linter_cache"]),
     ]

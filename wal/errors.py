@@ -6,7 +6,7 @@ import errno
 
 
 class StorageError(Exception):
-    """A file could not be read, written or synced; the message names the file and what to do."""
+    """A file could not be read, written or synced; the message names the file and what helps its disk."""
 
 
 class CorruptionError(StorageError):
@@ -22,14 +22,15 @@ class JournalPoisoned(StorageError):
 
 
 _ADVICE = {
-    errno.ENOSPC: "free space on that disk (or shorten retention) and restart",
-    errno.EDQUOT: "raise the disk quota of this user and restart",
+    # Much goes on by itself when there is room; what does not says that it needs a restart.
+    errno.ENOSPC: "free space on that disk (or shorten retention)",
+    errno.EDQUOT: "raise the disk quota of this user",
     errno.EIO: "the disk reports a hardware error: look at the kernel's log and replace it",
-    errno.EROFS: "the file system is read-only: look at the kernel's log, mount it writable and restart",
+    errno.EROFS: "the file system is read-only: look at the kernel's log, mount it writable",
     errno.EACCES: "give the user of this process read and write permission",
     errno.EPERM: "give the user of this process read and write permission",
     errno.EMFILE: "raise the limit of open files (ulimit -n) and restart",
-    errno.ENFILE: "raise the system's limit of open files (fs.file-max) and restart",
+    errno.ENFILE: "raise the system's limit of open files (fs.file-max)",
     errno.EFBIG: "raise the file size limit (ulimit -f) and restart",
     errno.ENOENT: "restore the file, or check the configured directory",
 }

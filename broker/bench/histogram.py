@@ -1,6 +1,6 @@
 """Latencies in microseconds, to three significant digits, on HdrHistogram's buckets.
 
-The hot loops only append to a list. `LatencyCounts` counts such lists in C (0.05 µs a value, where recording
+The hot loops only append to a list. `count_latencies` counts such lists in C (0.05 µs a value, where recording
 into the histogram costs 2.3 µs), and `LatencyHistogram` is what counts of all workers are merged into.
 """
 
@@ -15,7 +15,7 @@ from hdrh.histogram import HdrHistogram
 LATENCY_US_MAX = 600_000_000
 SIGNIFICANT_DIGITS = 3
 
-# Below this a value keeps every digit, above it only the first three: the histogram would not tell more apart.
+# Below this a value keeps every digit, above it the first four: one more than the histogram tells apart.
 _EXACT_BELOW = 2000
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)

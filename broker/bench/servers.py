@@ -19,9 +19,9 @@ from typing import IO, Protocol
 from broker.bench.wire import BenchError, Cluster
 from protocol import KafkaError
 
-# Where the broker that is measured is imported from.
+# Where the broker that is measured is imported from, and what of it.
 CODE = Path(__file__).parents[2]
-PACKAGES = ("broker", "protocol", "raft", "wal")
+PACKAGES = ("broker", "protocol", "wal", "raft")
 
 # Kafka needs minutes for 10,000 partitions on a busy machine: to read them again after kill -9, and to close them.
 READY_TIMEOUT_S = 300.0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
 
 from broker.cli.client import Client, check
 from broker.cli.connection import Connection
+from protocol.config_numbers import AlterOperation, ConfigSource, ConfigType, ResourceType
 from protocol.messages.describe_configs import (
     DescribeConfigsRequest,
     DescribeConfigsResource,
@@ -21,30 +21,18 @@ from protocol.messages.incremental_alter_configs import (
     IncrementalAlterConfigsResponse,
 )
 
-
-class ResourceType(IntEnum):
-    TOPIC = 2
-    BROKER = 4
-    BROKER_LOGGER = 8
-    CLIENT_METRICS = 16
-    GROUP = 32
-
-
-SET, DELETE, APPEND, SUBTRACT = range(4)
-
-TOPIC_SOURCE = 1
 SOURCES: Mapping[int, str] = {
-    0: "unknown",
-    TOPIC_SOURCE: "topic",
-    2: "broker, at run time",
-    3: "all brokers, at run time",
-    4: "broker",
-    5: "default",
-    6: "logger",
-    7: "client metrics",
-    8: "group",
+    ConfigSource.UNKNOWN: "unknown",
+    ConfigSource.TOPIC: "topic",
+    ConfigSource.DYNAMIC_BROKER: "broker, at run time",
+    ConfigSource.DYNAMIC_DEFAULT_BROKER: "all brokers, at run time",
+    ConfigSource.STATIC_BROKER: "broker",
+    ConfigSource.DEFAULT: "default",
+    ConfigSource.BROKER_LOGGER: "logger",
+    ConfigSource.CLIENT_METRICS: "client metrics",
+    ConfigSource.GROUP: "group",
 }
-TYPES = ("unknown", "boolean", "string", "int", "short", "long", "double", "list", "class", "password")
+TYPES: Mapping[int, str] = {number: number.name.lower() for number in ConfigType}
 
 
 @dataclass(slots=True)
@@ -59,10 +47,16 @@ class Alterations:
     def entries(self) -> list[AlterableConfig]:
         changes = [
             AlterableConfig(name=name, config_operation=operation, value=value)
-            for operation, values in ((SET, self.set), (APPEND, self.append), (SUBTRACT, self.subtract))
+            for operation, values in (
+                (AlterOperation.SET, self.set),
+                (AlterOperation.APPEND, self.append),
+                (AlterOperation.SUBTRACT, self.subtract),
+            )
             for name, value in values.items()
         ]
-        deletions = [AlterableConfig(name=name, config_operation=DELETE, value=None) for name in self.delete]
+        deletions = [
+            AlterableConfig(name=name, config_operation=AlterOperation.DELETE, value=None) for name in self.delete
+        ]
         return changes + deletions
 
 

@@ -8,14 +8,7 @@ from typing import Annotated
 import typer
 
 from broker.cli.client import check
-from broker.cli.config_requests import (
-    SOURCES,
-    TYPES,
-    Alterations,
-    ResourceType,
-    alter_configs,
-    describe_configs,
-)
+from broker.cli.config_requests import SOURCES, TYPES, Alterations, alter_configs, describe_configs
 from broker.cli.options import (
     DEFAULT_BOOTSTRAP,
     DEFAULT_TIMEOUT_S,
@@ -26,11 +19,10 @@ from broker.cli.options import (
     parse_settings,
 )
 from broker.cli.output import say, show_json, show_rows
+from protocol.config_numbers import ConfigSource, ResourceType
 from protocol.messages.list_config_resources import ListConfigResourcesRequest, ListConfigResourcesResponse
 
 app = typer.Typer(no_args_is_help=True, help="List, describe and alter the settings of topics, brokers and loggers.")
-
-DEFAULT_SOURCE = 5
 
 
 class Kind(StrEnum):
@@ -107,7 +99,7 @@ def describe(
             "name": config.name,
             "value": "(hidden)" if config.is_sensitive else config.value,
             "source": SOURCES.get(config.config_source, str(config.config_source)),
-            "type": TYPES[config.config_type] if config.config_type < len(TYPES) else str(config.config_type),
+            "type": TYPES.get(config.config_type, str(config.config_type)),
             "read_only": config.read_only,
             "synonyms": [
                 {"name": synonym.name, "value": synonym.value, "source": SOURCES.get(synonym.source, "unknown")}
@@ -116,7 +108,7 @@ def describe(
             **({"documentation": config.documentation} if docs else {}),
         }
         for config in configs
-        if everything or key or config.config_source != DEFAULT_SOURCE
+        if everything or key or config.config_source != ConfigSource.DEFAULT
     ]
     columns = {"name": "SETTING", "value": "VALUE", "source": "FROM"}
     if docs:

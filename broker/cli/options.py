@@ -61,14 +61,13 @@ def parse_partitions(items: Sequence[str]) -> dict[str, list[int] | None]:
             result[topic] = None
             continue
         if not all(number.isdigit() for number in numbers.split(",")):
-            raise typer.BadParameter(f"{item} must be TOPIC or TOPIC:0,1,2", param_hint="--topic")
+            raise typer.BadParameter(f"{item} must be TOPIC or TOPIC:0,1,2")
         result[topic] = [int(number) for number in numbers.split(",")]
     return result
 
 
 def parse_time_ms(text: str) -> int:
-    """A point in time as milliseconds since the epoch, from `@1700000000000` or ISO 8601; UTC where no zone is
-    given."""
+    """Milliseconds since the epoch, from `@1700000000000` or a time in ISO 8601, which is UTC without a zone."""
     if text.startswith("@") and text[1:].isdigit():
         return int(text[1:])
     try:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from broker.cli.client import Client, check
-from broker.cli.config_requests import TOPIC_SOURCE, ResourceType, describe_configs
+from broker.cli.config_requests import describe_configs
 from broker.cli.kafka_words import KafkaCommand, KafkaGroup
 from broker.cli.options import (
     DEFAULT_BOOTSTRAP,
@@ -21,6 +21,7 @@ from broker.cli.options import (
 )
 from broker.cli.output import say, show_json, show_rows
 from protocol import ApiKey, KafkaError
+from protocol.config_numbers import ConfigSource, ResourceType
 from protocol.messages.create_partitions import (
     CreatePartitionsRequest,
     CreatePartitionsResponse,
@@ -176,7 +177,7 @@ def describe_topics(
 
 def _overrides(client: Client, topic: str) -> dict[str, str | None]:
     configs = describe_configs(client, ResourceType.TOPIC, topic)
-    return {config.name: config.value for config in configs if config.config_source == TOPIC_SOURCE}
+    return {config.name: config.value for config in configs if config.config_source == ConfigSource.TOPIC}
 
 
 def _partition_rows(topic: MetadataResponseTopic) -> list[dict[str, object]]:

@@ -46,5 +46,5 @@ class ClusterIdentity:
         try:
             write_meta_properties(self._filesystem, self._directory, properties)
         except StorageError as error:
-            # The log knows the id, too: the next start tries again.
-            logger.error("the cluster's id could not be written down: %s", error)
+            # The log knows the id, too.
+            logger.error("the cluster's id could not be written down; the next start tries again: %s", error)

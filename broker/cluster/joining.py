@@ -16,6 +16,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from broker.cluster.long_wait import LongWait
 from broker.network import Address, PeerConnection, PeerUnreachable
 from protocol.errors import ErrorCode
 from protocol.messages.internal import JoinQuorumRequest, JoinQuorumResponse
@@ -71,6 +72,8 @@ class QuorumJoiner:
         self._address_of = address_of
         self._is_configured_voter = is_configured_voter
         self._is_told = False
+        self._refusal = ""
+        self._waiting = LongWait(logger, "a controller")
         self._following = following
         self._loop = loop
         self._task: asyncio.Task[None] | None = None
@@ -89,6 +92,7 @@ class QuorumJoiner:
             if leader_id is None:
                 await self._look_for_a_leader()
             elif leader_id == self._node_id or not self._has_something_to_say():
+                self._waiting.is_over(self._loop.time())
                 await self._following.leader_changed()
             else:
                 await self._introduce(leader_id)
@@ -99,9 +103,14 @@ class QuorumJoiner:
             # A leader finds its voters. One on a new disk may not be among them any more, and not know it.
             await self._following.leader_changed()
             return
+        problems = []
         for address in self._addresses():
-            if await self._ask(address):
+            problem = await self._ask(address)
+            if not problem:
                 break
+            problems.append(problem)
+        else:
+            self._waiting.goes_on(self._loop.time(), "; ".join(problems) or "no address of one is known")
         await self._patience()
 
     def _has_something_to_say(self) -> bool:
@@ -122,8 +131,13 @@ class QuorumJoiner:
 
     async def _introduce(self, leader_id: int) -> None:
         address = self._address_of(leader_id)
-        is_told = address is not None and await self._ask(address)
-        if is_told and self._following.configuration.voters.get(self._node_id) == NO_DIRECTORY:
+        problem = f"the address of node {leader_id} is not known" if address is None else await self._ask(address)
+        if problem:
+            self._waiting.goes_on(self._loop.time(), problem)
+            await self._patience()
+            return
+        self._waiting.is_over(self._loop.time())
+        if self._following.configuration.voters.get(self._node_id) == NO_DIRECTORY:
             # A leader of an earlier version takes note of no directories; one of this has, and its log will say so.
             await self._following.leader_changed()
         else:
@@ -136,7 +150,8 @@ class QuorumJoiner:
         except TimeoutError:
             return
 
-    async def _ask(self, address: Address) -> bool:
+    async def _ask(self, address: Address) -> str:
+        """What was wrong with the answer, or empty."""
         host, port = self._own_address()
         request = JoinQuorumRequest(
             cluster_id=self._cluster_id() or None,
@@ -152,10 +167,13 @@ class QuorumJoiner:
         try:
             answer = await peer.send(request, JoinQuorumResponse, version=VERSION, timeout_ms=TIMEOUT_MS)
         except PeerUnreachable as error:
-            logger.info("the controller at %s:%d does not answer: %s", *address, error)
-            return False
+            return str(error)
         finally:
             peer.close()
-        if answer.error_code not in _ASK_AGAIN:
-            logger.warning("the controller at %s:%d refuses this node: %s", *address, answer.error_message)
-        return answer.error_code == ErrorCode.NONE
+        if answer.error_code == ErrorCode.NONE:
+            return ""
+        problem = "{}:{}: {}".format(*address, answer.error_message or ErrorCode(answer.error_code).name)
+        if answer.error_code not in _ASK_AGAIN and problem != self._refusal:
+            self._refusal = problem
+            logger.warning("a controller refuses this node, which goes on asking: %s", problem)
+        return problem

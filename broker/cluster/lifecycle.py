@@ -14,6 +14,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from broker.cluster.controller_channel import ControllerChannel
+from broker.cluster.long_wait import LongWait
 from broker.config import BrokerConfig
 from broker.metadata import SUPPORTED, MetadataDelta, MetadataImage, MetadataPublisher
 from protocol.errors import ErrorCode, KafkaError
@@ -75,6 +76,7 @@ class BrokerLifecycle:
         self._barrier = barrier
         self._lost = lost
         self._is_cut_off = False
+        self._waiting = LongWait(logger, "a controller that answers this broker")
         self._sent_s = self._answered_s = 0.0
         self._silence_check: asyncio.TimerHandle | None = None
         self._endpoints: Mapping[str, tuple[str, int]] = {}
@@ -201,8 +203,9 @@ class BrokerLifecycle:
             try:
                 answer = await self._heartbeat()
             except KafkaError as error:
-                logger.info("no heartbeat reached a controller: %s", error.message)
+                self._waits(f"no heartbeat is answered ({error.message})")
                 continue
+            self._waiting.is_over(asyncio.get_running_loop().time())
             if answer.error_code in _TO_REGISTER_AGAIN:
                 await self._register()
                 continue
@@ -247,9 +250,10 @@ class BrokerLifecycle:
                     version=REGISTRATION_VERSION,
                     timeout_ms=REGISTRATION_TIMEOUT_MS,
                 )
-            except KafkaError:
-                logger.info("waiting for a controller to register with")
+            except KafkaError as error:
+                self._waits(f"it is not registered ({error.message})")
                 continue
+            self._waiting.is_over(asyncio.get_running_loop().time())
             if not answer.error_code:
                 self._broker_epoch = answer.broker_epoch
                 return
@@ -259,6 +263,9 @@ class BrokerLifecycle:
             await self._pause(retry_s)
             retry_s = min(2 * retry_s, REFUSED_RETRY_MAX_S)
             self._heartbeat_now.clear()
+
+    def _waits(self, why: str) -> None:
+        self._waiting.goes_on(asyncio.get_running_loop().time(), why)
 
     async def _heartbeat(self) -> BrokerHeartbeatResponse:
         config = self._config()

@@ -1,13 +1,7 @@
 """What the broker was told: settings of the broker and of topics, from declaration to effect."""
 
 from broker.config.broker_config import BROKER_DEFINITIONS, BrokerConfig
-from broker.config.definition import (
-    ConfigError,
-    ConfigSource,
-    ConfigType,
-    Definition,
-    UpdateMode,
-)
+from broker.config.definition import ConfigError, Definition, UpdateMode
 from broker.config.describe import (
     DescribedConfig,
     Synonym,
@@ -28,8 +22,6 @@ __all__ = [
     "TOPIC_DEFINITIONS",
     "BrokerConfig",
     "ConfigError",
-    "ConfigSource",
-    "ConfigType",
     "Definition",
     "DescribedConfig",
     "Listener",

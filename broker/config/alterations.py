@@ -8,23 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 
 from broker.config.broker_config import BROKER_DEFINITIONS, BrokerConfig, dynamic_definitions
-from broker.config.definition import ConfigError, ConfigType, Definition, UpdateMode, unknown_name
+from broker.config.definition import ConfigError, Definition, UpdateMode, unknown_name
 from broker.config.topic_configs import validate_topic_configs
+from protocol.config_numbers import AlterOperation, ConfigType
 from protocol.errors import ErrorCode, KafkaError
 
 Changes = dict[str, str | None]
-
-
-class AlterOperation(IntEnum):
-    """Numbers as IncrementalAlterConfigs sends them (KIP-339)."""
-
-    SET = 0
-    DELETE = 1
-    APPEND = 2
-    SUBTRACT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +58,7 @@ def apply_alterations(
 
 
 def check_topic_changes(existing: Mapping[str, str], changes: Changes) -> Changes:
-    """What is left of `changes` to a topic after checking the outcome; KafkaError(INVALID_CONFIG) if it is
-    bad."""
+    """What is left of `changes` to a topic after checking the outcome; KafkaError(INVALID_CONFIG) if that is bad."""
     outcome = validate_topic_configs(_outcome(existing, changes))
     # A key that is accepted and ignored is in neither.
     return {name: text for name, text in changes.items() if text is None or name in outcome}
@@ -87,7 +77,9 @@ def check_broker_changes(
             broker_definition(name)
         fixed = [name for name in changes if BROKER_DEFINITIONS[name].update is UpdateMode.READ_ONLY]
         if fixed:
-            raise ConfigError(f"only a restart changes {', '.join(sorted(fixed))}: not to be altered at run time")
+            raise ConfigError(
+                f"only a restart changes {', '.join(sorted(fixed))}: not to be altered at run time", key=None
+            )
         config.with_dynamic(default=outcome if for_all else {}, broker={} if for_all else outcome)
     except ConfigError as error:
         raise KafkaError(ErrorCode.INVALID_REQUEST, str(error)) from None

@@ -15,7 +15,6 @@ from typing import Any
 from broker.config.cluster_settings import ClusterSettings
 from broker.config.definition import (
     ConfigError,
-    ConfigSource,
     Definition,
     UpdateMode,
     Value,
@@ -38,6 +37,7 @@ from broker.config.node_settings import NodeSettings
 from broker.config.replication_settings import ReplicationSettings
 from broker.config.segment_settings import SegmentSettings
 from broker.config.voters import parse_servers, parse_voters
+from protocol.config_numbers import ConfigSource
 
 Layers = Mapping[ConfigSource, Mapping[str, str]]
 
@@ -178,7 +178,8 @@ def _resolve_node_id(static: Mapping[str, str], values: dict[str, Any]) -> None:
     if "broker.id" not in static or values["broker_id"] < 0:
         return
     if "node.id" in static and values["node_id"] != values["broker_id"]:
-        raise ConfigError(f"node.id={values['node_id']} and broker.id={values['broker_id']} name different nodes")
+        sentence = f"node.id={values['node_id']} and broker.id={values['broker_id']} name different nodes"
+        raise ConfigError(sentence, key="node.id")
     values["node_id"] = values["broker_id"]
 
 
@@ -191,11 +192,12 @@ def _both_names(static: Mapping[str, str], node_id: int) -> dict[str, str]:
 def _resolve_directories(values: dict[str, Any]) -> None:
     directories = values["log_dirs"]
     if not directories:
-        raise ConfigError("log.dirs is empty: name one data directory")
+        raise ConfigError("log.dirs is empty: name one data directory", key="log.dirs")
     if len(directories) > 1:
         raise ConfigError(
             f"log.dirs names {len(directories)} directories ({', '.join(directories)}), and several are not "
-            "supported yet: name one"
+            "supported yet: name one",
+            key="log.dirs",
         )
 
 
@@ -210,7 +212,8 @@ def _resolve_listeners(values: dict[str, Any]) -> list[str]:
     told = parse_listeners("advertised.listeners", values["advertised_listeners"] or (), protocols)
     listeners = tuple(listener for listener in every if listener.name not in controllers)
     if "broker" in values["process_roles"] and not listeners:
-        raise ConfigError("listeners names no listener for clients: give at least one, as PLAINTEXT://host:port")
+        sentence = "listeners names no listener for clients: give at least one, as PLAINTEXT://host:port"
+        raise ConfigError(sentence, key="listeners")
     require_plaintext(every)
     require_distinct_ports(every)
     if "broker" not in values["process_roles"]:
@@ -236,7 +239,9 @@ def _resolve_inter_broker_listener(values: dict[str, Any], listeners: Sequence[L
     if name is None:
         values["inter_broker_listener_name"] = names[0] if names else None
     elif names and name.upper() not in names:
-        raise ConfigError(f"inter.broker.listener.name={name} is not one of listeners")
+        raise ConfigError(
+            f"inter.broker.listener.name={name} is not one of listeners", key="inter.broker.listener.name"
+        )
     else:
         values["inter_broker_listener_name"] = name.upper()
 
@@ -251,34 +256,41 @@ def _resolve_quorum(values: dict[str, Any]) -> None:
         if not voters and not servers:
             raise ConfigError(
                 "process.roles=broker: a node that is no controller needs controller.quorum.voters or "
-                "controller.quorum.bootstrap.servers to know who is"
+                "controller.quorum.bootstrap.servers to know who is",
+                key="process.roles",
             )
         if any(voter.node_id == node_id for voter in voters):
             raise ConfigError(
-                f"controller.quorum.voters names node {node_id}, but process.roles makes it no controller"
+                f"controller.quorum.voters names node {node_id}, but process.roles makes it no controller",
+                key="controller.quorum.voters",
             )
         return
     if voters and all(voter.node_id != node_id for voter in voters):
-        raise ConfigError(f"controller.quorum.voters does not name this controller, node {node_id}")
+        raise ConfigError(
+            f"controller.quorum.voters does not name this controller, node {node_id}", key="controller.quorum.voters"
+        )
     if len(voters) > 1 and not values["controller_listeners"]:
         raise ConfigError(
             "controller.quorum.voters names several nodes, and this one has no listener for them: set "
-            "controller.listener.names=CONTROLLER and add CONTROLLER://host:port to listeners"
+            "controller.listener.names=CONTROLLER and add CONTROLLER://host:port to listeners",
+            key="controller.quorum.voters",
         )
 
 
 def _check_together(values: Mapping[str, Any]) -> None:
     """Settings that are fine alone and contradict each other."""
     if values["group_min_session_timeout_ms"] > values["group_max_session_timeout_ms"]:
-        raise ConfigError("group.min.session.timeout.ms is greater than group.max.session.timeout.ms")
+        sentence = "group.min.session.timeout.ms is greater than group.max.session.timeout.ms"
+        raise ConfigError(sentence, key="group.min.session.timeout.ms")
     if values["log_cleaner_min_compaction_lag_ms"] > values["log_cleaner_max_compaction_lag_ms"]:
-        raise ConfigError("log.cleaner.min.compaction.lag.ms is greater than log.cleaner.max.compaction.lag.ms")
+        sentence = "log.cleaner.min.compaction.lag.ms is greater than log.cleaner.max.compaction.lag.ms"
+        raise ConfigError(sentence, key="log.cleaner.min.compaction.lag.ms")
     if values["flush"] == "interval" and not _has_flush_interval(values):
-        raise ConfigError(
-            "flush=interval needs log.flush.interval.ms or log.flush.interval.messages to say how long it is"
-        )
+        sentence = "flush=interval needs log.flush.interval.ms or log.flush.interval.messages to say how long it is"
+        raise ConfigError(sentence, key="flush")
     if values["broker_heartbeat_interval_ms"] * 2 > values["broker_session_timeout_ms"]:
-        raise ConfigError("broker.session.timeout.ms must be at least twice broker.heartbeat.interval.ms")
+        sentence = "broker.session.timeout.ms must be at least twice broker.heartbeat.interval.ms"
+        raise ConfigError(sentence, key="broker.session.timeout.ms")
 
 
 def _has_flush_interval(values: Mapping[str, Any]) -> bool:

@@ -11,8 +11,10 @@ import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum
+from enum import Enum
 from typing import Any
+
+from protocol.config_numbers import ConfigType
 
 INT_MAX = 2**31 - 1
 LONG_MAX = 2**63 - 1
@@ -23,34 +25,14 @@ _METADATA_KEY = "definition"
 
 
 class ConfigError(Exception):
-    """A setting that cannot be what it was set to; the message is a sentence for whoever set it."""
+    """A setting that cannot be what it was set to; the message is a sentence for whoever set it.
 
+    `key` is the setting's name, from which follows where it was set; None where the fault is not in one setting.
+    """
 
-class ConfigType(IntEnum):
-    """Numbers as DescribeConfigs v3+ sends them."""
-
-    UNKNOWN = 0
-    BOOLEAN = 1
-    STRING = 2
-    INT = 3
-    SHORT = 4
-    LONG = 5
-    DOUBLE = 6
-    LIST = 7
-    CLASS = 8
-    PASSWORD = 9
-
-
-class ConfigSource(IntEnum):
-    """Where a value came from; numbers as DescribeConfigs sends them, a smaller one overrides a greater."""
-
-    UNKNOWN = 0
-    TOPIC = 1
-    DYNAMIC_BROKER = 2
-    DYNAMIC_DEFAULT_BROKER = 3
-    STATIC_BROKER = 4
-    DEFAULT = 5
-    BROKER_LOGGER = 6
+    def __init__(self, sentence: str, *, key: str | None) -> None:
+        super().__init__(sentence)
+        self.key = key
 
 
 class UpdateMode(Enum):
@@ -115,7 +97,7 @@ class Definition:
             if not low <= value <= high:
                 raise self._refusal(text)
         if self.unsupported and text != (self.default or ""):
-            raise ConfigError(f"{self.name}={text} asks for {self.unsupported}: not supported yet")
+            raise ConfigError(f"{self.name}={text} asks for {self.unsupported}: not supported yet", key=self.name)
         return value
 
     def range(self) -> tuple[float, float]:
@@ -176,14 +158,14 @@ class Definition:
         if self.item_pattern and values != (self.alone,) and not all(map(self._is_item, values)):
             raise self._refusal(text)
         if len(set(values)) < len(values):
-            raise ConfigError(f"{self.name}={text}: the same value is listed twice")
+            raise ConfigError(f"{self.name}={text}: the same value is listed twice", key=self.name)
 
     def _is_item(self, value: str) -> bool:
         return re.fullmatch(self.item_pattern, value) is not None
 
     def _refusal(self, text: str) -> ConfigError:
         shown = "(hidden)" if self.sensitive else text
-        return ConfigError(f"{self.name}={shown} is not valid: it must be {self.valid_values()}")
+        return ConfigError(f"{self.name}={shown} is not valid: it must be {self.valid_values()}", key=self.name)
 
 
 def _plain(text: str) -> str:
@@ -253,7 +235,7 @@ def unknown_name(name: str, known: Iterable[str], what: str) -> ConfigError:
     """The refusal of a key nobody knows, with the nearest one that somebody does."""
     nearest = nearest_name(name, known)
     hint = f"; did you mean {nearest}?" if nearest else ""
-    return ConfigError(f"{name} is not a {what}{hint}")
+    return ConfigError(f"{name} is not a {what}{hint}", key=name)
 
 
 def nearest_name(name: str, known: Iterable[str], *, likeness: float = 0.6) -> str | None:

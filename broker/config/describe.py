@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from broker.config.broker_config import BROKER_DEFINITIONS, BrokerConfig
-from broker.config.definition import ConfigSource, Definition, UpdateMode
+from broker.config.definition import Definition, UpdateMode
 from broker.config.topic_configs import TOPIC_DEFINITIONS, default_text
+from protocol.config_numbers import ConfigSource
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ Three kinds, so that a `server.properties` or a compose file written for Kafka s
 being dropped in silence:
 
 - MEANINGLESS: about a JVM, threads or ZooKeeper. Accepted; one warning line names them all.
-- WITHOUT_EFFECT: numbers that tune a feature not built yet (the replicas of a topic nobody creates). Accepted;
-  one warning line.
-- UNSUPPORTED: they ask for behaviour that is not there (encryption, authentication, a cluster). Refused unless
-  set to what the broker does anyway.
+- WITHOUT_EFFECT: numbers that tune a feature not built yet (how long a transaction may take). Accepted; one
+  warning line.
+- UNSUPPORTED: they ask for behaviour that is not there (encryption, authentication). Refused unless set to what
+  the broker does anyway.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ MEANINGLESS = frozenset(
         "metadata.log.max.record.bytes.between.snapshots",
         "metadata.log.max.snapshot.interval.ms",
         "controller.quorum.append.linger.ms",
+        "controller.socket.timeout.ms",
         "controller.quorum.election.backoff.max.ms",
         "controller.quorum.fetch.timeout.ms",
         "controller.quorum.request.timeout.ms",
@@ -120,9 +121,8 @@ WITHOUT_EFFECT_PREFIXES: Mapping[str, str] = {
     "ssl.": "TLS",
 }
 WITHOUT_EFFECT: Mapping[str, str] = {
-    "leader.imbalance.per.broker.percentage": "a cluster",
-    "controller.socket.timeout.ms": "a cluster",
-    "initial.broker.registration.timeout.ms": "a cluster",
+    "leader.imbalance.per.broker.percentage": "a tolerated imbalance of leaders",
+    "initial.broker.registration.timeout.ms": "an end to the wait for a controller",
     "follower.fetch.last.tiered.offset.enable": "tiered storage",
     "connections.max.reauth.ms": "SASL",
 }
@@ -163,7 +163,7 @@ UNSUPPORTED: Mapping[str, Unsupported] = {
     "allow.everyone.if.no.acl.found": Unsupported("authorization", ("", "true")),
     "delegation.token.secret.key": Unsupported("delegation tokens"),
     "remote.log.storage.system.enable": Unsupported("tiered storage", ("false",)),
-    "controller.quorum.auto.join.enable": Unsupported("a cluster", ("false",)),
+    "controller.quorum.auto.join.enable": Unsupported("controllers that become voters by themselves", ("false",)),
     "metadata.log.dir": Unsupported("a metadata directory of its own"),
     "cordoned.log.dirs": Unsupported("cordoning log directories"),
     "create.topic.policy.class.name": Unsupported("a topic policy"),
@@ -203,7 +203,9 @@ def check_foreign(settings: Mapping[str, str]) -> list[str]:
     for key, value in settings.items():
         if (unsupported := UNSUPPORTED.get(key)) is not None:
             if value.replace(" ", "") not in unsupported.harmless:
-                raise ConfigError(f"{key}={_shown(key, value)} asks for {unsupported.feature}: not supported yet")
+                raise ConfigError(
+                    f"{key}={_shown(key, value)} asks for {unsupported.feature}: not supported yet", key=key
+                )
         elif key in MEANINGLESS or key.startswith(MEANINGLESS_PREFIXES):
             meaningless.append(key)
         else:

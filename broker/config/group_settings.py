@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from broker.config.definition import INT_MAX, ConfigType, integer, long, setting
+from broker.config.definition import INT_MAX, integer, long, setting
 from broker.config.log_settings import SEGMENT_BYTES_MIN
+from protocol.config_numbers import ConfigType
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,9 +15,8 @@ class GroupSettings:
 
     group_initial_rebalance_delay_ms: int = integer(
         0,
-        "How long an empty group waits for more members before its first assignment. Kafka's default is "
-        "3000: "
-        "right for fleets that start together, and why a single consumer starts slowly; 0 here.",
+        "How long an empty group waits for more members before its first assignment. Kafka's default is 3000: right "
+        "for fleets that start together, and why a single consumer starts slowly; 0 here.",
         unit="ms",
         minimum=0,
     )
@@ -56,8 +56,8 @@ class GroupSettings:
     offsets_topic_replication_factor: int = setting(
         ConfigType.SHORT,
         1,
-        "How many replicas __consumer_offsets gets when it is created. Kafka's default of 3 would leave a single "
-        "node without groups.",
+        "How many replicas __consumer_offsets gets when it is created. Kafka's default of 3 would leave a single node "
+        "without groups.",
         unit="replicas",
         minimum=1,
     )

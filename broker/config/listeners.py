@@ -46,10 +46,13 @@ def parse_protocol_map(entries: Sequence[str]) -> dict[str, str]:
         if not separator or protocol.strip().upper() not in SECURITY_PROTOCOLS:
             raise ConfigError(
                 f"listener.security.protocol.map: {entry} is not valid: it must be NAME:PROTOCOL "
-                f"with one of {', '.join(SECURITY_PROTOCOLS)}"
+                f"with one of {', '.join(SECURITY_PROTOCOLS)}",
+                key="listener.security.protocol.map",
             )
         if name.strip().upper() in result:
-            raise ConfigError(f"listener.security.protocol.map: {name.strip()} is mapped twice")
+            raise ConfigError(
+                f"listener.security.protocol.map: {name.strip()} is mapped twice", key="listener.security.protocol.map"
+            )
         result[name.strip().upper()] = protocol.strip().upper()
     return result
 
@@ -60,12 +63,16 @@ def parse_listeners(key: str, entries: Sequence[str], protocols: Mapping[str, st
     for entry in entries:
         match = _LISTENER.fullmatch(entry)
         if match is None or int(match["port"]) > 65535:
-            raise ConfigError(f"{key}: {entry} is not valid: it must be NAME://host:port, the port from 0 to 65535")
+            raise ConfigError(
+                f"{key}: {entry} is not valid: it must be NAME://host:port, the port from 0 to 65535", key=key
+            )
         name = match["name"].upper()
         if name not in protocols:
-            raise ConfigError(f"{key}: {name} has no protocol; add {name}:PLAINTEXT to listener.security.protocol.map")
+            raise ConfigError(
+                f"{key}: {name} has no protocol; add {name}:PLAINTEXT to listener.security.protocol.map", key=key
+            )
         if any(other.name == name for other in result):
-            raise ConfigError(f"{key}: two listeners are named {name}")
+            raise ConfigError(f"{key}: two listeners are named {name}", key=key)
         result.append(Listener(name, match["host"].strip("[]"), int(match["port"]), protocols[name]))
     return tuple(result)
 
@@ -75,7 +82,8 @@ def require_plaintext(listeners: Sequence[Listener]) -> None:
         if listener.security_protocol != "PLAINTEXT":
             raise ConfigError(
                 f"listeners: {listener} speaks {listener.security_protocol}, which is not supported yet; "
-                f"map {listener.name} to PLAINTEXT"
+                f"map {listener.name} to PLAINTEXT",
+                key="listeners",
             )
 
 
@@ -84,7 +92,7 @@ def require_distinct_ports(listeners: Sequence[Listener]) -> None:
         for other in listeners[:index]:
             same_host = listener.host == other.host or listener.is_wildcard or other.is_wildcard
             if listener.port and listener.port == other.port and same_host:
-                raise ConfigError(f"listeners: {other} and {listener} want the same port")
+                raise ConfigError(f"listeners: {other} and {listener} want the same port", key="listeners")
 
 
 def advertise(listeners: Sequence[Listener], advertised: Sequence[Listener]) -> tuple[tuple[Listener, ...], list[str]]:
@@ -93,10 +101,13 @@ def advertise(listeners: Sequence[Listener], advertised: Sequence[Listener]) -> 
     bound = {listener.name for listener in listeners}
     for listener in advertised:
         if listener.name not in bound:
-            raise ConfigError(f"advertised.listeners: {listener.name} is not one of listeners")
+            raise ConfigError(
+                f"advertised.listeners: {listener.name} is not one of listeners", key="advertised.listeners"
+            )
         if listener.is_wildcard:
             raise ConfigError(
-                f"advertised.listeners: {listener} is no address a client can connect to; give a host name or IP"
+                f"advertised.listeners: {listener} is no address a client can connect to; give a host name or IP",
+                key="advertised.listeners",
             )
     result, warnings = [], []
     for listener in listeners:
@@ -105,8 +116,7 @@ def advertise(listeners: Sequence[Listener], advertised: Sequence[Listener]) -> 
             address = replace(listener, host=reachable_host(listener.host))
             if listener.is_wildcard:
                 warnings.append(
-                    f"{listener} listens on every interface and advertised.listeners does not say how "
-                    "clients "
+                    f"{listener} listens on every interface and advertised.listeners does not say how clients "
                     f"reach it: they are told {address.host}"
                 )
         result.append(address)

@@ -25,16 +25,14 @@ class StorageSettings:
     flush: str = string(
         "commit",
         "When an acknowledged record is safe (a setting of Millstream's own). commit: on disk before it is "
-        "acknowledged. interval: on disk within log.flush.interval.ms or .messages. os: when the operating "
-        "system "
+        "acknowledged. interval: on disk within log.flush.interval.ms or .messages. os: when the operating system "
         "writes it, as Kafka does by default.",
         choices=("commit", "interval", "os"),
     )
     journal_profile: str = string(
         "medium",
-        "How much one group commit may gather (a setting of Millstream's own): low spares memory, ultra is "
-        "for "
-        "the largest requests.",
+        "How much one group commit may gather (a setting of Millstream's own): low spares memory, ultra is for the "
+        "largest requests.",
         choices=("low", "medium", "high", "ultra"),
     )
     log_flush_interval_messages: int = long(
@@ -107,9 +105,8 @@ class RetentionSettings:
     )
     log_cleanup_policy: tuple[str, ...] = listing(
         ("delete",),
-        "What happens to old records: delete drops segments, compact keeps the last record of each key; "
-        "both may "
-        "be given, and none keeps everything.",
+        "What happens to old records: delete drops segments, compact keeps the last record of each key; both may be "
+        "given, and none keeps everything.",
         choices=CLEANUP_POLICIES,
         update=_CLUSTER_WIDE,
     )

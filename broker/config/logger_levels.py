@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from broker.config.alterations import Alteration, AlterOperation
-from broker.config.definition import ConfigSource, ConfigType, Definition, nearest_name
+from broker.config.alterations import Alteration
+from broker.config.definition import Definition, nearest_name
 from broker.config.describe import DescribedConfig
+from protocol.config_numbers import AlterOperation, ConfigSource, ConfigType
 from protocol.errors import ErrorCode, KafkaError
 
 ROOT = "ROOT"

@@ -23,14 +23,12 @@ class NodeSettings:
     broker_rack: str | None = string(None, "The rack or zone of this node, told to clients in metadata.")
     listeners: tuple[Listener, ...] = listing(
         ("PLAINTEXT://127.0.0.1:9092",),
-        "Where to listen, as NAME://host:port. An empty host or 0.0.0.0 is every interface, port 0 any "
-        "free port. "
+        "Where to listen, as NAME://host:port. An empty host or 0.0.0.0 is every interface, port 0 any free port. "
         "Kafka's default is every interface; here it is this machine alone until you say otherwise.",
     )
     advertised_listeners: tuple[Listener, ...] = listing(
         None,
-        "The addresses clients are told to connect to, per listener name. Where it is not set: the "
-        "listener's own "
+        "The addresses clients are told to connect to, per listener name. Where it is not set: the listener's own "
         "host, or this machine's host name for 0.0.0.0. Port 0 is the bound port.",
     )
     listener_security_protocol_map: tuple[str, ...] = listing(
@@ -44,7 +42,7 @@ class NodeSettings:
     )
     inter_broker_listener_name: str | None = string(
         None,
-        "The listener other brokers would use; must be one of listeners. The first one where it is not set.",
+        "The listener by which other brokers reach this one; must be one of listeners. Where it is not set: the first.",
     )
     controller_listener_names: tuple[str, ...] = listing(
         None, "Those of listeners that are for controllers alone. A single node needs none."

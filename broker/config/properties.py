@@ -25,7 +25,8 @@ def parse_properties(text: str, *, origin: str = "properties") -> dict[str, str]
         try:
             result[_unescape(key)] = _unescape(value)
         except ValueError:
-            raise ConfigError(f"{origin}, line {number}: \\u must be followed by four hexadecimal digits") from None
+            sentence = f"{origin}, line {number}: \\u must be followed by four hexadecimal digits"
+            raise ConfigError(sentence, key=None) from None
     return result
 
 

@@ -6,7 +6,6 @@ The environment follows the convention of Kafka's container images: `KAFKA_` and
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 from broker.config.broker_config import BROKER_DEFINITIONS, BrokerConfig
@@ -16,8 +15,7 @@ from broker.config.properties import parse_properties
 
 _PREFIX = "KAFKA_"
 
-# What is this like a setting's name must be a slip of the pen; what is not (KAFKA_HEAP_OPTS, the variables
-# that
+# What is this like a setting's name must be a slip of the pen; what is not (KAFKA_HEAP_OPTS, the variables that
 # Kubernetes makes for a service named kafka) was never meant for us.
 _TYPO_LIKENESS = 0.85
 
@@ -52,10 +50,9 @@ def load_config(
 
 
 def _with_source(error: ConfigError, sources: Mapping[str, str]) -> ConfigError:
-    """What is said of one setting begins with its name."""
-    name = re.match(r"[^\s=:]*", str(error))
-    source = sources.get(name[0], "") if name else ""
-    return ConfigError(f"{source}: {error}") if source else error
+    """`error`, preceded by where its setting was set; as it is for one that was typed, or set nowhere."""
+    source = sources.get(error.key or "")
+    return ConfigError(f"{source}: {error}", key=error.key) if source else error
 
 
 def read_properties_file(path: str) -> dict[str, str]:
@@ -63,9 +60,9 @@ def read_properties_file(path: str) -> dict[str, str]:
         with open(path, encoding="utf-8") as file:
             return parse_properties(file.read(), origin=path)
     except OSError as error:
-        raise ConfigError(f"the configuration file {path} cannot be read: {error.strerror}") from None
+        raise ConfigError(f"the configuration file {path} cannot be read: {error.strerror}", key=None) from None
     except UnicodeDecodeError:
-        raise ConfigError(f"the configuration file {path} is not UTF-8 text") from None
+        raise ConfigError(f"the configuration file {path} is not UTF-8 text", key=None) from None
 
 
 def settings_from_environment(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
@@ -79,9 +76,9 @@ def settings_from_environment(environ: Mapping[str, str]) -> tuple[dict[str, str
             settings[key] = environ[variable]
         elif (nearest := nearest_name(key, _all_names(), likeness=_TYPO_LIKENESS)) is not None:
             raise ConfigError(
-                f"the environment variable {variable} means {key}, which is not a broker setting; did you "
-                "mean "
-                f"{variable_of_key(nearest)} ({nearest})?"
+                f"the environment variable {variable} means {key}, which is not a broker setting; did you mean "
+                f"{variable_of_key(nearest)} ({nearest})?",
+                key=key,
             )
         else:
             ignored.append(variable)
@@ -93,7 +90,8 @@ def settings_from_arguments(arguments: Sequence[str]) -> dict[str, str]:
     for argument in arguments:
         key, separator, value = argument.partition("=")
         if not separator or not key.strip():
-            raise ConfigError(f"--set {argument} is not valid: it must be key=value, as in num.partitions=8")
+            sentence = f"--set {argument} is not valid: it must be key=value, as in num.partitions=8"
+            raise ConfigError(sentence, key=None)
         settings[key.strip()] = value.strip()
     return settings
 

@@ -10,7 +10,8 @@ import dataclasses
 from collections.abc import Mapping
 
 from broker.config.broker_config import BROKER_DEFINITIONS, BrokerConfig
-from broker.config.definition import ConfigError, ConfigType, Definition, by_name, unknown_name
+from broker.config.definition import ConfigError, Definition, by_name, unknown_name
+from protocol.config_numbers import ConfigType
 from protocol.errors import ErrorCode, KafkaError
 
 TOPIC_SYNONYMS: Mapping[str, str] = {
@@ -103,7 +104,7 @@ def validate_topic_configs(configs: Mapping[str, str | None]) -> dict[str, str]:
                 continue
             definition = topic_definition(name)
             if text is None:
-                raise ConfigError(f"{name} has no value: it must be {definition.valid_values()}")
+                raise ConfigError(f"{name} has no value: it must be {definition.valid_values()}", key=name)
             definition.parse(text)
             result[name] = text.strip()
         _check_together(result)
@@ -147,4 +148,5 @@ def _check_together(configs: Mapping[str, str]) -> None:
         for name in ("min.compaction.lag.ms", "max.compaction.lag.ms")
     ]
     if lags[0] > lags[1]:
-        raise ConfigError(f"min.compaction.lag.ms={lags[0]} is greater than max.compaction.lag.ms={lags[1]}")
+        sentence = f"min.compaction.lag.ms={lags[0]} is greater than max.compaction.lag.ms={lags[1]}"
+        raise ConfigError(sentence, key="min.compaction.lag.ms")

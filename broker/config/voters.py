@@ -36,10 +36,10 @@ def parse_voters(key: str, entries: Sequence[str]) -> tuple[Voter, ...]:
     for entry in entries:
         match = _VOTER.fullmatch(entry)
         if match is None:
-            raise ConfigError(f"{key}: {entry} is not valid: it must be id@host:port")
+            raise ConfigError(f"{key}: {entry} is not valid: it must be id@host:port", key=key)
         node_id = int(match["id"])
         if any(voter.node_id == node_id for voter in voters):
-            raise ConfigError(f"{key}: node {node_id} is named twice")
+            raise ConfigError(f"{key}: node {node_id} is named twice", key=key)
         voters.append(Voter(node_id, _address(key, entry, match)))
     return tuple(voters)
 
@@ -49,7 +49,7 @@ def parse_servers(key: str, entries: Sequence[str]) -> tuple[ServerAddress, ...]
     for entry in entries:
         match = _SERVER.fullmatch(entry)
         if match is None:
-            raise ConfigError(f"{key}: {entry} is not valid: it must be host:port")
+            raise ConfigError(f"{key}: {entry} is not valid: it must be host:port", key=key)
         servers.append(_address(key, entry, match))
     return tuple(servers)
 
@@ -57,5 +57,5 @@ def parse_servers(key: str, entries: Sequence[str]) -> tuple[ServerAddress, ...]
 def _address(key: str, entry: str, match: re.Match[str]) -> ServerAddress:
     port = int(match["port"])
     if not 0 < port <= 65535:
-        raise ConfigError(f"{key}: {entry} is not valid: a port is from 1 to 65535")
+        raise ConfigError(f"{key}: {entry} is not valid: a port is from 1 to 65535", key=key)
     return ServerAddress(match["host"].strip("[]"), port)

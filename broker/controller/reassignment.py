@@ -46,8 +46,7 @@ def decide_reassignments(
 def completed(
     image: MetadataImage, topic_id: bytes, partition: PartitionImage, isr: Sequence[int]
 ) -> PartitionChangeRecord | None:
-    """What ends the reassignment of `partition` when its in-sync set is `isr`; None while it goes on, or where none
-    runs."""
+    """What ends the reassignment of `partition` when its in-sync set is `isr`; None while it goes on or none runs."""
     if not partition.adding_replicas and not partition.removing_replicas:
         return None
     replicas = [node_id for node_id in partition.replicas if node_id not in partition.removing_replicas]

@@ -10,9 +10,10 @@ Not implemented:
 from __future__ import annotations
 
 from broker.config.alterations import Changes, check_broker_changes, check_topic_changes, replace_all
-from broker.handlers.config_resources import ResourceType, alter_each, check_alterable
+from broker.handlers.config_resources import alter_each, check_alterable
 from broker.handlers.services import Services
 from broker.request import RequestContext
+from protocol.config_numbers import ResourceType
 from protocol.errors import ErrorCode, KafkaError
 from protocol.messages.alter_configs import (
     AlterConfigsRequest,

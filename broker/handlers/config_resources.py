@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from enum import IntEnum
 from typing import Any, Protocol, TypeVar
 
 from broker.config import BrokerConfig
 from broker.handlers.services import Services
+from protocol.config_numbers import ResourceType
 from protocol.errors import ErrorCode, KafkaError
-
-
-class ResourceType(IntEnum):
-    """Kafka's ConfigResource types."""
-
-    TOPIC = 2
-    BROKER = 4
-    BROKER_LOGGER = 8
-    CLIENT_METRICS = 16
-    GROUP = 32
 
 
 class NamedResource(Protocol):

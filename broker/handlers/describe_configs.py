@@ -12,15 +12,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from broker.config import DescribedConfig, describe_broker, describe_cluster_default, describe_topic
-from broker.config.definition import ConfigSource
 from broker.config.logger_levels import describe_loggers
 from broker.handlers.config_resources import (
-    ResourceType,
     check_resource,
     effective_config,
 )
 from broker.handlers.services import Services
 from broker.request import RequestContext
+from protocol.config_numbers import ConfigSource, ResourceType
 from protocol.errors import ErrorCode, KafkaError
 from protocol.messages.describe_configs import (
     DescribeConfigsRequest,

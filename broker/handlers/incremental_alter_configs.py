@@ -18,10 +18,11 @@ from broker.config.alterations import (
 )
 from broker.config.logger_levels import alter_loggers, check_logger_alterations
 from broker.config.topic_configs import topic_definition
-from broker.handlers.config_resources import ResourceType, alter_each, check_alterable
+from broker.handlers.config_resources import alter_each, check_alterable
 from broker.handlers.forwarding import forwarded
 from broker.handlers.services import Services
 from broker.request import RequestContext
+from protocol.config_numbers import ResourceType
 from protocol.messages.incremental_alter_configs import (
     AlterConfigsResource,
     AlterConfigsResourceResponse,

@@ -9,9 +9,9 @@ Not implemented:
 
 from __future__ import annotations
 
-from broker.handlers.config_resources import ResourceType
 from broker.handlers.services import Services
 from broker.request import RequestContext
+from protocol.config_numbers import ResourceType
 from protocol.errors import ErrorCode
 from protocol.messages.list_config_resources import (
     ConfigResource,

@@ -23,7 +23,7 @@ class _Aborted:
 
 
 class CleanedTransactions:
-    """`still_indexed`: entries the cleaned segments' transaction index must keep, since the last `take_indexed`."""
+    """`aborted` are the entries of the transaction indexes; batches and markers are to be asked for in their order."""
 
     def __init__(self, aborted: Iterable[AbortedTransaction]) -> None:
         self._to_come = deque(sorted(aborted, key=lambda entry: entry.first_offset))
@@ -59,6 +59,7 @@ class CleanedTransactions:
         return False
 
     def take_indexed(self) -> list[AbortedTransaction]:
+        """Entries that the cleaned segments' index must keep, since this was last asked."""
         taken, self._still_indexed = self._still_indexed, []
         return taken
 

@@ -6,6 +6,7 @@
     cleaner.finish(compaction)                           loop: swaps, and remembers how far the log is clean
 
 A log whose compaction fails is left alone until the next start, and its log line says why: it grows, but is served.
+Where putting the result in place fails, it takes no writes until then, either.
 """
 
 from __future__ import annotations
@@ -57,7 +58,10 @@ class LogCleaner:
             swapped = compaction.swap()
         except StorageError as error:
             # Half a swap is finished by the next start; until then this log must not be written behind it.
-            log.failure = f"a compaction could not be put in place: {error}"
+            log.failure = (
+                f"a compaction could not be put in place, so nothing is appended to {log} until this node is "
+                f"restarted: {error}"
+            )
             self.failed(log, error)
             return False
         if swapped:

@@ -252,7 +252,7 @@ class PartitionLog(ReadableLog):
         try:
             self._sync_if_changed(truncation.truncate_to(self, self._journalled_end_offset, repair=True))
         except StorageError as second:
-            self.failure = f"{error}; and its half-written tail could not be cut: {second}"
+            self.failure = f"{error}; and its half-written tail could not be cut: {second}; then restart this node"
 
     def mark_dirty(self) -> None:
         """Something changed since the last checkpoint."""

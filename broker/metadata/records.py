@@ -16,14 +16,16 @@ from collections.abc import Sequence
 
 import msgspec
 
+from protocol.config_numbers import ResourceType
+
 # 2: where members of the quorum answer, and replicas that are added and removed. 3: what brokers support. 4: which
 # directories their replicas are in.
 FORMAT_VERSION = 4
 
-# Kafka's ConfigResource types, as far as configs are kept in metadata.
-RESOURCE_TOPIC = 2
-RESOURCE_BROKER = 4
-RESOURCE_GROUP = 32
+# Whose configs are kept in metadata; plain numbers, as records have them.
+RESOURCE_TOPIC = ResourceType.TOPIC.value
+RESOURCE_BROKER = ResourceType.BROKER.value
+RESOURCE_GROUP = ResourceType.GROUP.value
 
 
 class UnknownMetadata(Exception):

@@ -273,7 +273,10 @@ class Partition(ReadableReplica):
         """The log took back what it could not write. Who waits hears of it; the next append may find the disk well."""
         if str(error) != self._refusal:
             self._refusal = str(error)
-            logger.error("%s refuses writes: %s", self, error)
+            if self.log.failure:
+                logger.error("%s refuses writes: %s", self, self.log.failure)
+            else:
+                logger.error("%s refuses writes until its disk takes one: %s", self, error)
             self._host.write_refused(self, error)
         self._committed_bytes.forget()
         if self.leading is not None:

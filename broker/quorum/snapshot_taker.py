@@ -57,8 +57,9 @@ class SnapshotTaker:
         try:
             await self._take()
         except StorageError as error:
-            # Nothing is lost: the log still holds everything. The next interval tries again.
-            logger.error("no snapshot of the metadata could be written: %s", error)
+            # Nothing is lost: the log still holds everything.
+            again = "tried again when the log has grown by another interval"
+            logger.error("no snapshot of the metadata could be written; %s: %s", again, error)
         except BaseException as error:  # noqa: BLE001 - the guard of this task
             self._on_failure(error)
         finally:

@@ -51,6 +51,8 @@ class Replication:
         self._fetcher_of: dict[PartitionKey, Fetcher] = {}
         self._isr_changes = IsrChanges(channel, loop=loop)
         self._stopping: set[asyncio.Task[None]] = set()
+        # The disk refused the high watermarks when they were to be written last.
+        self._is_unwritten = False
         partitions.on_role(self._role_changed)
         partitions.on_isr_change(self._isr_changes.add)
         publisher.subscribe(self._image_moved)
@@ -139,4 +141,10 @@ class Replication:
         try:
             await asyncio.to_thread(self._high_watermarks.write, offsets)
         except StorageError as error:
-            logger.error("the high watermarks could not be written: %s", error)
+            if not self._is_unwritten:  # told once, not at every try
+                logger.error("the high watermarks could not be written; tried again with the next: %s", error)
+            self._is_unwritten = True
+        else:
+            if self._is_unwritten:
+                logger.warning("the high watermarks are written again")
+            self._is_unwritten = False

@@ -15,7 +15,7 @@ from harness.ports import free_ports
 
 
 class ClusterProcess:
-    """Nodes 1 to `count`, all of them brokers and controllers. `voter_addresses` may stand proxies before them."""
+    """Nodes 1 to `count`, all of them brokers and controllers; `ProxiedCluster` stands proxies before them."""
 
     def __init__(self, directory: Path, count: int = 3, settings: dict[str, str] | None = None) -> None:
         self.directory = directory

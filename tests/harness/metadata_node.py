@@ -16,7 +16,7 @@ from typing import TypeVar
 from simulation import SimulatedFilesystem
 
 from broker.cluster import ClusterIdentity
-from broker.config import BrokerConfig, ConfigSource, validate_topic_configs
+from broker.config import BrokerConfig, validate_topic_configs
 from broker.controller import Controller, Registration
 from broker.controller.broker_registry import decide_registration
 from broker.metadata import (
@@ -28,6 +28,7 @@ from broker.metadata import (
     MetadataRecord,
 )
 from broker.quorum import QuorumSettings, RaftQuorum, load_or_create_meta_properties
+from protocol.config_numbers import ConfigSource
 from raft import Configuration
 from wal import Filesystem, JournalLimits
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from random import Random
 
 import pytest
+from raft_harness.cluster import Cluster
 from raft_harness.machine import Faults
-from raft_harness.simulator import Cluster
 
 from raft import Outcome
 

@@ -8,9 +8,9 @@ answers come twice; and operators ask for several changes of the configuration i
 from __future__ import annotations
 
 from raft import Change, ChangeKind, RaftNode
+from raft_harness.cluster import Cluster
 from raft_harness.machine import Faults
 from raft_harness.scenario import Scenario
-from raft_harness.simulator import Cluster
 
 
 class HardScenario(Scenario):

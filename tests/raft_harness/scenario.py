@@ -7,10 +7,10 @@ from math import inf
 from random import Random
 
 from raft import Change, ChangeKind, Outcome, RaftNode
+from raft_harness.cluster import Cluster
 from raft_harness.invariants import InvariantBroken, require
 from raft_harness.linearizability import Operation, is_linearizable
 from raft_harness.machine import Faults
-from raft_harness.simulator import Cluster
 
 DURATION_MS = 2_000
 CLIENTS = 3

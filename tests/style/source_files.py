@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PACKAGES = ("protocol", "wal", "raft", "broker")
+# The product's, named once for the tools: mypy looks at the same.
+PACKAGES: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mypy"]["packages"]
 SKIPPED_DIRECTORIES = {"__pycache__", "build", "cluster-data", "data", "node_modules", "target"}
 HIDDEN_DIRECTORIES = {".ci", ".github"}
 TEXT_SUFFIXES = {"", ".py", ".md", ".toml", ".sh", ".yml", ".yaml", ".txt", ".cfg", ".ini", ".java", ".js", ".mjs"}

@@ -10,7 +10,6 @@ import pytest
 from broker.config import BrokerConfig
 from broker.config.alterations import (
     Alteration,
-    AlterOperation,
     apply_alterations,
     check_broker_changes,
     check_topic_changes,
@@ -18,6 +17,7 @@ from broker.config.alterations import (
 )
 from broker.config.logger_levels import alter_loggers, check_logger_alterations, describe_loggers
 from broker.config.topic_configs import topic_definition
+from protocol.config_numbers import AlterOperation
 from protocol.errors import ErrorCode, KafkaError
 
 SET, DELETE, APPEND, SUBTRACT = AlterOperation

@@ -7,8 +7,9 @@ import typing
 
 import pytest
 
-from broker.config import BROKER_DEFINITIONS, BrokerConfig, ConfigError, ConfigType, UpdateMode
+from broker.config import BROKER_DEFINITIONS, BrokerConfig, ConfigError, UpdateMode
 from broker.config.definition import LONG_MAX
+from protocol.config_numbers import ConfigType
 
 
 def config(**settings: str) -> BrokerConfig:
@@ -114,6 +115,7 @@ def test_the_older_name_of_the_node_id_counts_too() -> None:
 def test_a_bad_value_is_refused_with_what_would_do(key: str, value: str, sentence: str) -> None:
     with pytest.raises(ConfigError) as refusal:
         BrokerConfig.from_properties({key: value})
+    assert refusal.value.key == key
     assert key in str(refusal.value)
     assert sentence in str(refusal.value)
 

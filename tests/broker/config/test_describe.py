@@ -8,12 +8,12 @@ from broker.config import (
     BROKER_DEFINITIONS,
     TOPIC_DEFINITIONS,
     BrokerConfig,
-    ConfigSource,
     DescribedConfig,
     describe_broker,
     describe_cluster_default,
     describe_topic,
 )
+from protocol.config_numbers import ConfigSource
 
 NO_LAYER: dict[str, str] = {}
 

@@ -71,6 +71,7 @@ def test_settings_without_meaning_take_one_warning_line() -> None:
 def test_what_asks_for_absent_behaviour_is_refused(key: str, value: str, feature: str) -> None:
     with pytest.raises(ConfigError, match="not supported yet") as refusal:
         BrokerConfig.from_properties({key: value})
+    assert refusal.value.key == key
     assert key in str(refusal.value)
     assert feature in str(refusal.value)
 

@@ -75,6 +75,7 @@ def test_what_no_client_could_use_is_refused(listeners: str, advertised: str | N
     with pytest.raises(ConfigError) as refusal:
         config(listeners, advertised)
     assert sentence in str(refusal.value)
+    assert refusal.value.key == ("listeners" if advertised is None else "advertised.listeners")
 
 
 def test_two_listeners_cannot_share_a_port() -> None:

@@ -93,3 +93,16 @@ def test_a_refused_setting_is_named_with_where_it_came_from(tmp_path: Path) -> N
         load_config(environ={"KAFKA_NUM_PARTITIONS": "x"})
     with pytest.raises(ConfigError, match=r"^num\.partitions=y is not valid"):
         load_config(environ={"KAFKA_NUM_PARTITIONS": "x"}, settings=["num.partitions=y"])
+
+
+def test_a_refused_setting_is_known_by_its_key_wherever_it_came_from() -> None:
+    for source in ({"environ": {"KAFKA_NUM_PARTITIONS": "x"}}, {"settings": ["num.partitions=x"]}):
+        with pytest.raises(ConfigError) as refusal:
+            load_config(**source)
+        assert refusal.value.key == "num.partitions"
+
+
+def test_a_fault_in_no_setting_has_no_key() -> None:
+    with pytest.raises(ConfigError) as refusal:
+        load_config(settings=["num.partitions"])
+    assert refusal.value.key is None

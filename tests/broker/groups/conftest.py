@@ -1,4 +1,4 @@
-"""A coordinator for each test, and one with other settings where a test asks."""
+"""A coordinator for each test, one with other settings where a test asks, and one behind the handlers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from groups_harness import GroupWorld
+from groups_harness.handler_node import HandlerNode
 
 MakeWorld = Callable[..., GroupWorld]
 
@@ -27,3 +28,10 @@ def make_world() -> Iterator[MakeWorld]:
 @pytest.fixture
 def world(make_world: MakeWorld) -> GroupWorld:
     return make_world()
+
+
+@pytest.fixture
+def node() -> Iterator[HandlerNode]:
+    node = HandlerNode()
+    yield node
+    node.world.close()

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 import uvloop
+from network_harness.served import NewLoop, Served, serve
 
-from broker.clock import SystemClock
-from broker.end_of_turn import EndOfTurn
-from broker.network import Api, Dispatcher, Listener, ListenerLimits
+from broker.network import Api
 from broker.network.flow_control import RequestBytes
 from broker.network.large_frame import LARGE_FRAME_BYTES_MIN, ROOM_FACTOR_MAX
 from broker.request import RequestContext
@@ -25,54 +24,31 @@ from protocol.messages.produce import (
     TopicProduceData,
 )
 
-LIMITS = ListenerLimits(
-    frame_bytes_max=16 << 20, connections_max=4, connections_per_ip_max=4, connection_idle_ms_max=600_000
-)
 RECORDS = bytes(range(256)) * (LARGE_FRAME_BYTES_MIN // 256)
-LOOPS: list[Callable[[], asyncio.AbstractEventLoop]] = [uvloop.new_event_loop, asyncio.new_event_loop]
+LOOPS: list[NewLoop] = [uvloop.new_event_loop, asyncio.new_event_loop]
 
 
-class Served:
-    def __init__(self, dispatcher: Dispatcher, listener: Listener) -> None:
-        self.dispatcher, self.listener = dispatcher, listener
+class Produced(Served):
+    """The records of all produce requests, in the order in which they were handled."""
 
-    @property
-    def held_bytes(self) -> int:
-        return self.dispatcher.request_bytes.held_bytes
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[bytes] = []
 
-    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection("127.0.0.1", self.listener.port)
-
-    async def until_held(self, size_bytes: int) -> None:
-        """Let the loop turn until requests hold so much; the test's own timeout is the limit."""
-        while self.held_bytes != size_bytes:  # noqa: ASYNC110 - nothing else would tell
-            await asyncio.sleep(0)
-
-
-def serve(
-    scenario: Callable[[Served], Awaitable[None]],
-    new_loop: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop,
-) -> list[bytes]:
-    """The records of all produce requests that `scenario` sent, in the order in which they were handled."""
-    produced: list[bytes] = []
-
-    def handle(services: object, context: RequestContext, request: Any) -> ProduceResponse:
-        produced.append(bytes(request.topic_data[0].partition_data[0].records))
+    def handle(self, services: object, context: RequestContext, request: Any) -> ProduceResponse:
+        self.records.append(bytes(request.topic_data[0].partition_data[0].records))
         return ProduceResponse()
 
-    async def run() -> None:
-        loop = asyncio.get_running_loop()
-        apis = {0: Api(ApiKey.PRODUCE, 3, 8, ProduceRequest, ProduceResponse, handle)}
-        dispatcher = Dispatcher(apis, None, clock=SystemClock(), loop=loop, end_of_turn=EndOfTurn(loop))
-        listener = Listener("PLAINTEXT", "127.0.0.1", 0, dispatcher=dispatcher, limits=LIMITS, loop=loop)
-        await listener.bind()
-        await listener.start()
-        await scenario(Served(dispatcher, listener))
-        await listener.stop()
+    def apis(self) -> dict[int, Api]:
+        return {0: Api(ApiKey.PRODUCE, 3, 8, ProduceRequest, ProduceResponse, self.handle)}
 
-    with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(run())
-    return produced
+
+def records_produced(
+    scenario: Callable[[Produced], Awaitable[None]], new_loop: NewLoop = uvloop.new_event_loop
+) -> list[bytes]:
+    served = Produced()
+    serve(served, scenario, new_loop=new_loop)
+    return served.records
 
 
 def produce(correlation_id: int, records: bytes) -> bytes:
@@ -82,80 +58,70 @@ def produce(correlation_id: int, records: bytes) -> bytes:
     return struct.pack(">i", len(message)) + message
 
 
-async def receive(reader: asyncio.StreamReader) -> int:
-    """The correlation id of an answer."""
-    (size,) = struct.unpack(">i", await reader.readexactly(4))
-    correlation_id: int = struct.unpack_from(">i", await reader.readexactly(size))[0]
-    return correlation_id
-
-
 @pytest.mark.parametrize("new_loop", LOOPS)
 def test_large_and_small_frames_behind_each_other_come_through_whole_and_in_order(
-    new_loop: Callable[[], asyncio.AbstractEventLoop],
+    new_loop: NewLoop,
 ) -> None:
     sent = [b"first", RECORDS, b"between", RECORDS * 9, RECORDS[::-1], b"last"]
 
-    async def scenario(served: Served) -> None:
-        reader, writer = await served.connect()
-        writer.write(b"".join(produce(number, records) for number, records in enumerate(sent)))
-        assert [await receive(reader) for _ in sent] == [0, 1, 2, 3, 4, 5]
+    async def scenario(served: Produced) -> None:
+        client = await served.connect()
+        client.writer.write(b"".join(produce(number, records) for number, records in enumerate(sent)))
+        assert [(await client.receive())[0] for _ in sent] == [0, 1, 2, 3, 4, 5]
         assert served.held_bytes == 0
-        writer.close()
 
-    assert serve(scenario, new_loop) == sent
+    assert records_produced(scenario, new_loop) == sent
 
 
 @pytest.mark.parametrize("new_loop", LOOPS)
 def test_a_frame_with_room_counts_as_a_whole_until_its_connection_is_gone(
-    new_loop: Callable[[], asyncio.AbstractEventLoop],
+    new_loop: NewLoop,
 ) -> None:
-    async def scenario(served: Served) -> None:
+    async def scenario(served: Produced) -> None:
         frame = produce(1, RECORDS)
-        _, writer = await served.connect()
-        writer.write(frame[: len(frame) // 2])
+        client = await served.connect()
+        client.writer.write(frame[: len(frame) // 2])
         await served.until_held(len(frame))
-        writer.close()
+        client.writer.close()
         await served.until_held(0)
 
-    assert serve(scenario, new_loop) == []
+    assert records_produced(scenario, new_loop) == []
 
 
 def test_a_size_with_little_behind_it_makes_no_room() -> None:
-    async def scenario(served: Served) -> None:
+    async def scenario(served: Produced) -> None:
         frame = produce(1, RECORDS)
         arrived_bytes = len(frame) // ROOM_FACTOR_MAX - 1
-        reader, writer = await served.connect()
-        writer.write(frame[:arrived_bytes])
+        client = await served.connect()
+        client.writer.write(frame[:arrived_bytes])
         await served.until_held(arrived_bytes)
-        writer.write(frame[arrived_bytes:])
-        assert await receive(reader) == 1
-        writer.close()
+        client.writer.write(frame[arrived_bytes:])
+        assert (await client.receive())[0] == 1
 
-    assert serve(scenario) == [RECORDS]
+    assert records_produced(scenario) == [RECORDS]
 
 
 def test_no_room_is_made_that_would_fill_the_memory_for_requests() -> None:
-    async def scenario(served: Served) -> None:
+    async def scenario(served: Produced) -> None:
         frame = produce(1, RECORDS)
         served.dispatcher.request_bytes = RequestBytes(len(frame))
-        reader, writer = await served.connect()
-        writer.write(frame[: len(frame) // 2])
+        client = await served.connect()
+        client.writer.write(frame[: len(frame) // 2])
         await served.until_held(len(frame) // 2)
-        writer.write(frame[len(frame) // 2 :])
-        assert await receive(reader) == 1
-        writer.close()
+        client.writer.write(frame[len(frame) // 2 :])
+        assert (await client.receive())[0] == 1
 
-    assert serve(scenario) == [RECORDS]
+    assert records_produced(scenario) == [RECORDS]
 
 
 def test_a_listener_that_stops_hangs_up_in_the_middle_of_a_large_frame() -> None:
-    async def scenario(served: Served) -> None:
+    async def scenario(served: Produced) -> None:
         frame = produce(1, RECORDS)
-        _, writer = await served.connect()
-        writer.write(frame[: len(frame) // 2])
+        client = await served.connect()
+        client.writer.write(frame[: len(frame) // 2])
         await served.until_held(len(frame))
         await served.listener.stop()
         await served.until_held(0)
-        writer.close()
+        client.writer.close()
 
-    assert serve(scenario) == []
+    assert records_produced(scenario) == []
