@@ -16,9 +16,10 @@ def main() -> int:
         return _refuse("Python %d.%d or newer is needed, and this is %d.%d" % (*PYTHON_MIN, *found))  # noqa: UP031
     try:
         from broker.cli.app import run
+
+        return run(sys.argv[1:])  # imports the rest of what the command needs
     except ModuleNotFoundError as error:
         return _refuse(f"{error.name} is not installed: use ./scripts/serve, or run pip install . first")
-    return run(sys.argv[1:])
 
 
 def _refuse(sentence: str) -> int:

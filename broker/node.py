@@ -16,7 +16,7 @@ from functools import partial
 from broker import replication
 from broker.background import BackgroundTasks
 from broker.cluster import ClusterIdentity
-from broker.config import BrokerConfig, effective_topic_configs
+from broker.config import BrokerConfig
 from broker.config import Listener as ListenerSetting
 from broker.descriptors import share_descriptors
 from broker.durability import Committer, begin_journal_anew, durability_of
@@ -27,7 +27,7 @@ from broker.handlers import APIS
 from broker.handlers.controller_apis import CONTROLLER_APIS
 from broker.handlers.services import Services
 from broker.housekeeping import Housekeeping
-from broker.log import LogConfig, LogManager
+from broker.log import LogManager
 from broker.machine import Machine
 from broker.member import Member
 from broker.metadata import (
@@ -39,7 +39,7 @@ from broker.metadata import (
     MetadataPublisher,
 )
 from broker.network import Dispatcher, Listener, ListenerLimits
-from broker.partition import Cuts, HighWatermarkCheckpoint, NewNames, Partition, PartitionTable
+from broker.partition import Cuts, HighWatermarkCheckpoint, LogConfigs, NewNames, Partition, PartitionTable
 from broker.quorum import WrongDirectory, new_uuid
 from broker.replication import Replication
 from wal import Journal, JournalLimits, StorageError
@@ -155,7 +155,10 @@ class Node:
             durability=durability_of(config, self._committer, loop),
             clock=self._clock,
             end_of_turn=end_of_turn,
-            log_config_of=self._log_config_of,
+            log_config_of=LogConfigs(
+                config=lambda: self._services.config,
+                overrides_of=lambda topic: self._publisher.image.topic_configs(topic),
+            ).of,
             lag_time_max_ms=lambda: self._services.config.replica_lag_time_max_ms,
             high_watermarks=self._high_watermarks.read(),
         )
@@ -267,10 +270,6 @@ class Node:
             self._partitions.stand_up()
 
     # --- what changes while it runs ----------------------------------------------------------------------------
-
-    def _log_config_of(self, topic: str) -> LogConfig:
-        overrides = self._publisher.image.topic_configs(topic)
-        return LogConfig.from_topic_configs(effective_topic_configs(self._services.config, overrides))
 
     def _reconfigure(self, delta: MetadataDelta, image: MetadataImage) -> None:
         """Broker settings altered at run time; the topics that follow them are told."""

@@ -86,16 +86,28 @@ class Disk:
     def read_all(self, path: str) -> bytes:
         """The whole of a small file, which is not kept open."""
         try:
-            file = self._files.get(path)
-            if file is not None:
-                return file.pread(file.size(), 0)
-            file = self.filesystem.open(path)
-            try:
-                return file.pread(file.size(), 0)
-            finally:
-                file.close()
+            return self._read(path)
         except OSError as error:
             raise storage_error(error, "read", path) from error
+
+    def read_if_there(self, path: str) -> bytes | None:
+        """As `read_all`, or None where there is no such file: to look first would be a look for each partition."""
+        try:
+            return self._read(path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise storage_error(error, "read", path) from error
+
+    def _read(self, path: str) -> bytes:
+        file = self._files.get(path)
+        if file is not None:
+            return file.pread(file.size(), 0)
+        file = self.filesystem.open(path)
+        try:
+            return file.pread(file.size(), 0)
+        finally:
+            file.close()
 
     def write_new(self, path: str, buffers: Sequence[Buffer]) -> None:
         """Replace what `path` holds, without sync; a reader after a crash must check what it finds."""

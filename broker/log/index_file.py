@@ -32,14 +32,14 @@ class IndexFile:
     def load(self) -> bytearray:
         """Bring the entries into memory, where appends go."""
         if self._entries is None:
-            exists = self.disk.exists(self.path)
-            data = self.disk.read_all(self.path) if exists else b""
+            found = self.disk.read_if_there(self.path)
+            data = found or b""
             whole = len(data) - len(data) % self.entry.size
             if whole < len(data):
                 # A torn entry: what is appended next must not land behind it.
                 self.disk.truncate(self.path, whole)
             self._entries = bytearray(data[:whole])
-            self._flushed = whole if exists else NO_FILE
+            self._flushed = whole if found is not None else NO_FILE
         return self._entries
 
     def flush(self) -> bool:

@@ -122,9 +122,8 @@ class LeaderEpochs:
 
 def load_leader_epochs(disk: Disk, directory: str) -> LeaderEpochs:
     path = f"{directory}/{FILE_NAME}"
-    if not disk.exists(path):
-        return LeaderEpochs()
-    return LeaderEpochs.decode(disk.read_all(path), path)
+    data = disk.read_if_there(path)
+    return LeaderEpochs() if data is None else LeaderEpochs.decode(data, path)
 
 
 def recover_leader_epochs(segments: Iterable[Segment]) -> LeaderEpochs:

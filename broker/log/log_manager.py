@@ -45,6 +45,8 @@ CLEAN_SHUTDOWN_FILE = ".kafka_cleanshutdown"
 
 LogKey = tuple[bytes, int]
 
+_KAFKAS_DEFAULTS = LogConfig()
+
 
 class LogManager:
     """`logs` by (topic id, partition). Start: `load_all`, then `replay` of the journal (also when there is none)."""
@@ -54,7 +56,7 @@ class LogManager:
         filesystem: Filesystem,
         data_directory: str,
         *,
-        config_of: Callable[[str], LogConfig] = lambda topic: LogConfig(),
+        config_of: Callable[[str], LogConfig] = lambda topic: _KAFKAS_DEFAULTS,
         open_files_max: int = OPEN_FILES_DEFAULT,
         opens_later: bool = True,
     ) -> None:

@@ -95,7 +95,7 @@ class LogOpening:
         """None for a directory whose creation a crash interrupted before anything was promised; it is removed."""
         path = f"{directory}/{METADATA_FILE}"
         try:
-            return decode_metadata(self._disk.read_all(path) if self._disk.exists(path) else b"", path)
+            return decode_metadata(self._disk.read_if_there(path) or b"", path)
         except CorruptionError:
             names = self._disk.list(directory)
             if any(self._disk.size(f"{directory}/{name}") for name in names if name != METADATA_FILE):

@@ -264,8 +264,8 @@ class MetadataDelta:
         old = partitions[record.partition]
         new_leader = record.leader is not None
         last_directory = old.last_directory if record.last_directory is None else record.last_directory
-        changed = replace(
-            old,
+        changed = PartitionImage(  # not `replace`, which takes twice as long: a start has several for each partition
+            partition=old.partition,
             replicas=old.replicas if record.replicas is None else tuple(record.replicas),
             isr=old.isr if record.isr is None else tuple(record.isr),
             leader=record.leader if record.leader is not None else old.leader,

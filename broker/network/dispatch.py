@@ -49,11 +49,13 @@ class Api:
     begin_quickly: BeginQuickly | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _QuickRoute:
     begin: BeginQuickly
-    route: _Route
+    api: Api
     version: int
+    # Not before somebody asks: all versions of one API take a twentieth of a start to compile.
+    route: _Route | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,9 @@ class Dispatcher:
         correlation_id, client_id_size = _CORRELATION_ID_AND_CLIENT_ID_SIZE.unpack_from(data, start + 4)
         position = start + 10 + client_id_size if client_id_size > 0 else start + 10
         route = quick.route
+        if route is None:
+            route = quick.route = self._route(quick.api.key, quick.version)
+            assert route is not None, "it is served"
         if position >= end or (
             data[start + 8 : position] not in self._client_ids and not self._learn(data, start, end)
         ):
@@ -161,7 +166,7 @@ class Dispatcher:
                 is not None
             )
         except Exception:  # the boundary, as in _begin; whether it has taken a place in the order is not known here
-            logger.exception("%s v%d from %s failed", route.api.key.name, quick.version, connection.client_host)
+            logger.exception("%s v%d from %s failed", quick.api.key.name, quick.version, connection.client_host)
             self.hang_up(connection, "an internal error left its request without an answer")
             return True
 
@@ -242,9 +247,7 @@ class Dispatcher:
 
     def _add_quick_routes(self, api: Api, begin: BeginQuickly) -> None:
         for version in range(api.min_version, api.max_version + 1):
-            route = self._route(api.key, version)
-            assert route is not None, "it is served"
-            self._quick_routes[_KEY_AND_VERSION.pack(api.key, version)] = _QuickRoute(begin, route, version)
+            self._quick_routes[_KEY_AND_VERSION.pack(api.key, version)] = _QuickRoute(begin, api, version)
 
     def _answer_unserved(self, connection: Connection, key: int, version: int, correlation_id: int) -> None:
         """An API or version that is not advertised: UNSUPPORTED_VERSION with its correlation id, in a shape we serve.

@@ -13,6 +13,7 @@ from broker.partition.host import (
 )
 from broker.partition.isr import FollowerProgress
 from broker.partition.leader import LeaderRole, Promise, Proposal
+from broker.partition.log_configs import LogConfigs
 from broker.partition.new_names import NewNames
 from broker.partition.partition import Partition
 from broker.partition.readable import ReadableReplica
@@ -27,6 +28,7 @@ __all__ = [
     "HighWatermarkCheckpoint",
     "IsolationLevel",
     "LeaderRole",
+    "LogConfigs",
     "LogCut",
     "NewNames",
     "Partition",

@@ -127,4 +127,14 @@ def test_a_python_without_the_dependencies_is_told_how_to_get_them() -> None:
         [sys.executable, "-S", "-m", "broker", "serve"], cwd=ROOT, capture_output=True, text=True, timeout=30
     )
     assert asked.returncode == 1
-    assert asked.stderr == "millstream: typer is not installed: use ./scripts/serve, or run pip install . first\n"
+    assert asked.stderr == "millstream: crc32c is not installed: use ./scripts/serve, or run pip install . first\n"
+
+
+def test_so_is_one_that_lacks_what_a_command_alone_needs(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "typer", None)
+    monkeypatch.delitem(sys.modules, "broker.cli.commands", raising=False)
+    monkeypatch.setattr(sys, "argv", ["millstream", "topics", "list"])
+    assert __main__.main() == 1
+    assert capfd.readouterr().err.startswith("millstream: typer is not installed: ")

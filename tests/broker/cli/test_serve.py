@@ -15,7 +15,7 @@ from harness.raw_client import RawClient
 from log_harness.batches import batch
 
 from broker.cli.app import run
-from broker.cli.serve import durability_promise
+from broker.cli.serving import durability_promise
 from broker.config import BrokerConfig
 from protocol.messages.fetch import FetchPartition, FetchRequest, FetchTopic
 
