@@ -233,11 +233,13 @@ class PageCache:
         resume_all(acknowledged)
 
 
-def durability_of(config: BrokerConfig, committer: Committer, loop: asyncio.AbstractEventLoop) -> Durability:
-    """As `flush` says."""
-    if config.flush == "os":
+def durability_of(
+    flush: str, config: BrokerConfig, committer: Committer, loop: asyncio.AbstractEventLoop
+) -> Durability:
+    """As `flush` says, with the intervals of `config`."""
+    if flush == "os":
         return PageCache(loop=loop)
-    if config.flush == "interval":
+    if flush == "interval":
         return IntervalCommitter(
             committer,
             loop=loop,

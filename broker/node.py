@@ -19,7 +19,7 @@ from broker.cluster import ClusterIdentity
 from broker.config import BrokerConfig
 from broker.config import Listener as ListenerSetting
 from broker.descriptors import share_descriptors
-from broker.durability import Committer, begin_journal_anew, durability_of
+from broker.durability import Committer, durability_of
 from broker.end_of_turn import EndOfTurn
 from broker.fetching import FetchSessions, ReplicaSessions
 from broker.groups import GroupCoordinator
@@ -27,7 +27,6 @@ from broker.handlers import APIS
 from broker.handlers.controller_apis import CONTROLLER_APIS
 from broker.handlers.services import Services
 from broker.housekeeping import Housekeeping
-from broker.log import LogManager
 from broker.machine import Machine
 from broker.member import Member
 from broker.metadata import (
@@ -39,10 +38,11 @@ from broker.metadata import (
     MetadataPublisher,
 )
 from broker.network import Dispatcher, Listener, ListenerLimits
-from broker.partition import Cuts, HighWatermarkCheckpoint, LogConfigs, NewNames, Partition, PartitionTable
+from broker.partition import Cuts, LogConfigs, NewNames, Partition, PartitionTable
 from broker.quorum import WrongDirectory, new_uuid
 from broker.replication import Replication
-from wal import Journal, JournalLimits, StorageError
+from broker.storage import open_storage
+from wal import StorageError
 
 logger = logging.getLogger(__name__)
 
@@ -131,16 +131,10 @@ class Node:
             )
 
     def _open_storage(self, config: BrokerConfig) -> None:
-        data = config.data_directory
-        files_max = self._descriptors.files_max
-        self._logs = LogManager(self._filesystem, data, open_files_max=files_max, opens_later=config.flush != "os")
-        self._logs.load_all(now_ms=self._clock.now_ms())
-        self._journal = Journal.open(self._filesystem, f"{data}/journal", JournalLimits.named(config.journal_profile))
-        self._logs.replay(self._journal.replay(), now_ms=self._clock.now_ms())
-        self._high_watermarks = HighWatermarkCheckpoint(self._filesystem, data)
-        if config.flush == "os" and self._journal.durable_sequence and not self._logs.offline:
-            self._logs.checkpoint(0)
-            self._journal = begin_journal_anew(self._journal, self._filesystem, data)
+        files_max, now_ms = self._descriptors.files_max, self._clock.now_ms()
+        storage = open_storage(config, self._filesystem, files_max=files_max, now_ms=now_ms)
+        self._logs, self._journal, self._flush = storage.logs, storage.journal, storage.flush
+        self._high_watermarks = storage.high_watermarks
 
     def _build_rooms(self, config: BrokerConfig) -> None:
         loop = asyncio.get_running_loop()
@@ -152,7 +146,7 @@ class Node:
         self._partitions = PartitionTable(
             self._logs,
             node_id=config.node_id,
-            durability=durability_of(config, self._committer, loop),
+            durability=durability_of(self._flush, config, self._committer, loop),
             clock=self._clock,
             end_of_turn=end_of_turn,
             log_config_of=LogConfigs(
