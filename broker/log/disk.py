@@ -18,6 +18,8 @@ Buffer = bytes | bytearray | memoryview
 # A quarter of the smallest usual `ulimit -n`; a node with a higher one has more (descriptors.py).
 OPEN_FILES_DEFAULT = 256
 
+_NO_DESCRIPTOR_LEFT = frozenset({errno.EMFILE, errno.ENFILE})
+
 
 class Disk:
     """Files by path. Every method raises StorageError where the system refuses."""
@@ -42,7 +44,7 @@ class Disk:
         try:
             file = self.filesystem.open(path, create=create)
         except OSError as error:
-            if error.errno not in (errno.EMFILE, errno.ENFILE) or not self._files:
+            if error.errno not in _NO_DESCRIPTOR_LEFT or not self._files:
                 raise
             # Someone else (connections) took the descriptors: give back half of ours, keep serving.
             for _ in range((len(self._files) + 1) // 2):
@@ -97,6 +99,8 @@ class Disk:
         except FileNotFoundError:
             return None
         except OSError as error:
+            if error.errno in _NO_DESCRIPTOR_LEFT and not self.filesystem.exists(path):
+                return None  # the system asks for a descriptor before it looks
             raise storage_error(error, "read", path) from error
 
     def _read(self, path: str) -> bytes:

@@ -260,7 +260,7 @@ def test_a_process_without_descriptors_survives(start_broker: StartBroker) -> No
         for _ in range(200):
             clients.enter_context(socket.create_connection((host, int(port))))
         for _ in range(50):
-            assert client.produce("t", batch(b"x", timestamp=now_ms())).error_code == 0
+            assert client.produce("t", batch(b"x", timestamp=now_ms())).error_code == 0, broker.log_text()
         serve_until_told(client, broker, "no file descriptor is left")
         resource.prlimit(broker.process.pid, resource.RLIMIT_NOFILE, (hard, hard))
         check_served_again(broker)
@@ -273,7 +273,7 @@ def serve_until_told(client: Wire, broker: BrokerProcess, line: str) -> None:
     deadline = time.monotonic() + 60
     while line not in broker.log_text():
         assert time.monotonic() < deadline, broker.log_text()
-        assert client.produce("t", batch(b"x", timestamp=now_ms())).error_code == 0
+        assert client.produce("t", batch(b"x", timestamp=now_ms())).error_code == 0, broker.log_text()
 
 
 def check_served_again(broker: BrokerProcess) -> None:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
+import pytest
+
 from broker.log.disk import Disk
-from wal import OsFilesystem
+from wal import OsFilesystem, StorageError
 from wal.filesystem import OsFile
+
+
+class NoDescriptorLeft(OsFilesystem):
+    def open(self, path: str, *, create: bool = False) -> OsFile:
+        raise OSError(errno.EMFILE, "Too many open files", path)
 
 
 class Opened(OsFilesystem):
@@ -54,3 +62,12 @@ def test_the_files_of_a_directory_close_together_and_those_of_others_stay_open(t
     for path in paths:
         disk.pread(path, 4, 0)
     assert opened.paths == paths[:2]
+
+
+def test_a_file_that_is_not_there_is_missed_without_a_descriptor_too(tmp_path: Path) -> None:
+    disk = Disk(NoDescriptorLeft())
+    there = tmp_path / "there"
+    there.write_bytes(b"data")
+    assert disk.read_if_there(str(tmp_path / "missing")) is None
+    with pytest.raises(StorageError, match="Too many open files"):
+        disk.read_if_there(str(there))
